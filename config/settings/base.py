@@ -1,0 +1,233 @@
+"""Settings that every environment shares. What differs is read from the environment; `docs/settings.md` lists it."""
+
+from pathlib import Path
+
+import environ
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from storefront.conf import DEFAULT_LIMITS
+from storefront.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+env = environ.Env()
+
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+DEBUG = False
+SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "anymail",
+    "tree_queries",
+    "config.apps.ProjectConfig",
+    "storefront",
+    "messaging",
+    "customers",
+    "catalog",
+    "accounts",
+    "carts",
+]
+
+MIDDLEWARE = [
+    "storefront.middleware.StorefrontMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.WhiteNoiseMiddleware",
+    "config.middleware.SessionMiddleware",
+    "config.middleware.CommonMiddleware",
+    "config.middleware.CsrfViewMiddleware",
+    "config.middleware.AuthenticationMiddleware",
+    "config.middleware.OtpMiddleware",
+    "config.middleware.MessageMiddleware",
+    "config.middleware.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False  # the API has none, and a redirect would lose bodies; the admin's own addresses end in one
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database -------------------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", default="")
+if DATABASE_URL:
+    _database = env.db_url_config(DATABASE_URL)
+    _database["ENGINE"] = "config.database.postgresql"
+    _database["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=None)  # None: a connection a thread, kept
+    _database["CONN_HEALTH_CHECKS"] = False  # a broken connection is replaced when it shows, without asking each time
+    _database.setdefault("OPTIONS", {})
+    _database["OPTIONS"].setdefault("connect_timeout", 5)
+else:
+    _database = {
+        "ENGINE": "config.database.sqlite3",
+        "NAME": env.str("SQLITE_PATH", default=str(VAR_DIR / "storefront.sqlite3")),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+        "CONN_MAX_AGE": None,
+    }
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- redis, celery --------------------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="")
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "storefront"}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60, "socket_connect_timeout": 1, "socket_timeout": 5}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "storefront.sweep",
+        "schedule": env.int("SWEEP_SECONDS", default=5),
+        "options": {"expires": env.int("SWEEP_SECONDS", default=5)},
+    }
+}
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["storefront.api.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["storefront.api.Body"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "storefront.schema.ContractSchema",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+CORS_ALLOW_ALL_ORIGINS = env.bool("CORS_ALLOW_ALL", default=True)  # keys are publishable and no cookie is read
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "x-api-key",
+    "x-customer-group-id",
+    "x-debug-mode",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-Id", "ETag"]
+CORS_PREFLIGHT_MAX_AGE = 7200
+
+STOREFRONT = {
+    "LIMITS": {name: env.str(f"LIMIT_{name.upper()}", default=rule) for name, rule in DEFAULT_LIMITS.items()},
+    "LIMITS_ENABLED": env.bool("LIMITS_ENABLED", default=True),
+    "OTP_STORE_DAILY_BUDGET": env.int("OTP_STORE_DAILY_BUDGET", default=20_000),
+    "OTP_COOLDOWN": tuple(env.list("OTP_COOLDOWN", cast=int, default=[30, 60, 120])),
+    "OTP_TRIES": env.int("OTP_TRIES", default=5),
+    "OTP_TTL": env.int("OTP_TTL", default=300),
+    "OTP_DIGITS": env.int("OTP_DIGITS", default=6),
+    "ACCESS_TOKEN_SECONDS": env.int("ACCESS_TOKEN_SECONDS", default=900),
+    "REFRESH_TOKEN_SECONDS": env.int("REFRESH_TOKEN_SECONDS", default=30 * 86_400),
+    "REFRESH_IDLE_SECONDS": env.int("REFRESH_IDLE_SECONDS", default=14 * 86_400),
+    "REFRESH_GRACE_SECONDS": env.int("REFRESH_GRACE_SECONDS", default=30),
+    "PASSWORD_MIN_LENGTH": env.int("PASSWORD_MIN_LENGTH", default=8),
+    "PASSWORD_PARALLEL": env.int("PASSWORD_PARALLEL", default=1),
+    "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", default=0),
+    "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
+    "SWEEP_SECONDS": env.int("SWEEP_SECONDS", default=5),
+    "MESSAGE_LEASE_SECONDS": env.int("MESSAGE_LEASE_SECONDS", default=20),
+    "TOKEN_KEYS": tuple(env.list("TOKEN_KEYS", default=[])),
+    "OTP_KEYS": tuple(env.list("OTP_KEYS", default=[])),
+    "STAFF_TWO_FACTOR": env.str("STAFF_TWO_FACTOR", default="required"),
+}
+
+# --- people ---------------------------------------------------------------------------------------------------------
+PASSWORD_HASHERS = [
+    "storefront.hashers.BoundedArgon2",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": STOREFRONT["PASSWORD_MIN_LENGTH"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+LOGIN_URL = reverse_lazy("admin:login")
+OTP_TOTP_ISSUER = env.str("OTP_TOTP_ISSUER", default="Storefront")
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("hi", _("Hindi"))]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- files ----------------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = VAR_DIR / "media"
+FILE_UPLOAD_PERMISSIONS = 0o644
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12_582_912
+
+# --- mail -----------------------------------------------------------------------------------------------------------
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if EMAIL_URL:
+    vars().update(env.email_url_config(EMAIL_URL))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost")
+
+# --- logs -----------------------------------------------------------------------------------------------------------
+LOGGING_CONFIG = "storefront.logs.configure"
+LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=True))
+LOG_REQUESTS = env.bool("LOG_REQUESTS", default=True)
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Storefront API",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1/\{store_id\}/storefront",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["storefront.schema.finish"],
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "displayOperationId": True},
+}

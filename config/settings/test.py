@@ -1,0 +1,23 @@
+"""Tests: SQLite unless DATABASE_URL names PostgreSQL; no brakes unless a test asks for them."""
+
+import os
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import DATABASE_URL, DATABASES, STOREFRONT, VAR_DIR, env
+
+DEBUG = False
+SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
+ALLOWED_HOSTS = ["*"]
+STOREFRONT = STOREFRONT | {"STAFF_TWO_FACTOR": "optional", "STORE_CACHE_SECONDS": 5}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+if DATABASE_URL:
+    DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE_NAME", default="test_storefront")}
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+else:
+    # A file, not memory: threads in a test must meet the same locks as threads of a server.
+    DATABASES["default"]["TEST"] = {"NAME": env.str("SQLITE_TEST_PATH", default=str(VAR_DIR / f"test-{os.getpid()}.sqlite3"))}

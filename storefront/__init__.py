@@ -1,0 +1,1 @@
+"""The kernel: stores, keys, money, pricing, errors, plugs and the rules that every request shares."""

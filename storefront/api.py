@@ -1,0 +1,248 @@
+"""The base of every API view: store and shopper from the request, envelope and refusals to the answer.
+
+A view says who may call it with `access`, one value or one per action, and answers `Reply(content, message=...)`.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
+
+from storefront import errors, limits, selectors, wire
+from storefront.contracts import Shopper
+from storefront.errors import DomainError
+from storefront.models import Store
+from storefront.plugs import plug
+from storefront.selectors import KeyHolder
+
+logger = logging.getLogger(__name__)
+
+
+class Access(enum.Enum):
+    """Who may call an action."""
+
+    OPEN = "open"  # nobody is asked; a token is read when there is one
+    KEY = "key"  # the API key; a token is read when there is one
+    KEY_OR_TOKEN = "key_or_token"
+    VISITOR = "visitor"  # any valid token
+    LOGGED_IN = "logged_in"
+
+
+class EnvelopeRenderer(BaseRenderer):
+    """`{message, success, content}`; the `content` key is absent where the contract has none."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return wire.dumps(data)
+
+
+class Body(BaseParser):
+    """JSON within the limits of `storefront.wire`."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        return wire.loads(stream.read())
+
+
+class Reply(Response):
+    """A success: the envelope around `content` (None leaves the key out)."""
+
+    def __init__(self, content: Mapping[str, Any] | None = None, *, message: object = None) -> None:
+        body: dict[str, Any] = {"message": str(message or _("Done.")), "success": True}
+        if content is not None:
+            body["content"] = content
+        super().__init__(body)
+
+
+class StoreViewSet(ViewSetMixin, APIView):
+    """Gives an action `self.store`, `self.shopper`, `self.key` and a parsed `request.data`.
+
+    Nothing of the request goes below the view but what the view passes on. Foreign resources are 404.
+    """
+
+    access: ClassVar[Access | Mapping[str, Access]] = Access.VISITOR
+    parser_classes = (Body,)
+    renderer_classes = (EnvelopeRenderer,)
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+
+    store: Store
+    shopper: Shopper
+    key: KeyHolder | None = None
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        accept = request.META.get("HTTP_ACCEPT")
+        if accept and not force and "*/*" not in accept and "application/" not in accept:
+            raise errors.NotAcceptable
+        return _RENDERER, "application/json"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        self.store = selectors.store(self.kwargs["store_id"])
+        action = getattr(self, "action", None)
+        if action is None:  # the method has no handler: 405, whoever asks
+            return
+        access = self.access if isinstance(self.access, Access) else self.access[action]
+        self.shopper, self.key = identify(self.store, request, access)
+        request.user = self.shopper  # type: ignore[assignment]
+
+    def brake(self, name: str, *parts: str) -> None:
+        """Counts this call against a named limit; by network unless `parts` say otherwise."""
+        limits.hit(limits.rules(name, self.store.pk, *(parts or (self.network,))))
+
+    @property
+    def network(self) -> str:
+        return limits.network_of(self.request)
+
+    @property
+    def group_id(self) -> str | None:
+        """Whose catalogue prices to show: the header's group if it is one of the store's, else the shopper's (D-22)."""
+        asked = self.request.headers.get("x-customer-group-id") or ""
+        return asked if asked in selectors.groups(store=self.store) else self.shopper.group_id
+
+    @property
+    def wants_debug(self) -> bool:
+        return str(self.request.headers.get("x-debug-mode", "")).lower() == "true"
+
+    def handle_exception(self, exc: Exception) -> Response:
+        return refuse(exc, self)
+
+    def finalize_response(
+        self, request: Any, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        if isinstance(response, Response):
+            response.accepted_renderer = _RENDERER
+            response.accepted_media_type = "application/json"
+            response.renderer_context = {}
+        response["Vary"] = "Authorization, X-Api-Key, x-customer-group-id"
+        if not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store"
+        return response
+
+
+_RENDERER = EnvelopeRenderer()
+
+
+class UploadViewSet(StoreViewSet):
+    """An action that takes files."""
+
+    parser_classes = (Body, MultiPartParser, FormParser)
+
+
+def identify(store: Store, request: Request, access: Access) -> tuple[Shopper, KeyHolder | None]:
+    """The caller, or a refusal. The published client sends the key alone, a token alone, or both."""
+    headers = request.META
+    shopper: Shopper | None = None
+    if headers.get("HTTP_AUTHORIZATION"):
+        try:
+            shopper = plug("SHOPPER").identify(store=store, request=request)
+        except errors.Unauthenticated:
+            if access in (Access.VISITOR, Access.LOGGED_IN):
+                raise
+            if access is Access.KEY_OR_TOKEN and not headers.get("HTTP_X_API_KEY"):
+                raise
+    raw_key = headers.get("HTTP_X_API_KEY")
+    key = None
+    if access is Access.KEY or (access is Access.KEY_OR_TOKEN and shopper is None):
+        key = selectors.key_holder(store=store, raw_key=raw_key or "")
+    elif shopper is None and access is not Access.OPEN:
+        raise errors.Unauthenticated
+    if access is Access.LOGGED_IN and not (shopper and shopper.is_logged_in):
+        raise errors.LoginRequired
+    return shopper or Shopper(store_id=store.pk), key
+
+
+def refuse(exc: Exception, view: StoreViewSet | None = None) -> Response:
+    """Any exception as an answer. What nobody foresaw is logged and is a 500 in the envelope."""
+    error = as_domain_error(exc)
+    if error.status >= 500 and not isinstance(exc, DomainError):
+        logger.exception("request_failed", exc_info=exc, extra={"action": getattr(view, "action", None)})
+    response = Response(wire.error_body(error), status=error.status)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    if error.status == 405 and view is not None:
+        response["Allow"] = ", ".join(view.allowed_methods)
+    response.exception = True
+    return response
+
+
+def as_domain_error(exc: Exception) -> DomainError:
+    """The refusal that an exception means."""
+    match exc:
+        case DomainError():
+            return exc
+        case exceptions.ValidationError():
+            found = field_errors(exc.detail)
+            first = next(iter(found.values()), [""])[0]
+            return errors.Invalid(first or None, errors=found)
+        case DjangoValidationError():
+            found = exc.message_dict if hasattr(exc, "error_dict") else {"non_field_errors": exc.messages}
+            return errors.Invalid(next(iter(found.values()))[0], errors=found)
+        case exceptions.ParseError():
+            return errors.MalformedBody()
+        case exceptions.MethodNotAllowed():
+            return errors.MethodNotAllowed()
+        case exceptions.UnsupportedMediaType():
+            return errors.UnsupportedMediaType()
+        case exceptions.NotAcceptable():
+            return errors.NotAcceptable()
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return errors.Unauthenticated()
+        case exceptions.PermissionDenied() | exceptions.NotFound() | Http404():
+            return errors.NotFound()
+        case exceptions.Throttled():
+            return errors.TooManyRequests(retry_after=int(exc.wait or 1))
+        case OperationalError() | InterfaceError():
+            return errors.Unavailable(retry_after=1)
+        case DatabaseError() | _:
+            return errors.ServerError()
+
+
+def field_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
+    """DRF's nested error detail as {dotted field path: [messages]}."""
+    if isinstance(detail, Mapping):
+        found: dict[str, list[str]] = {}
+        for name, inner in detail.items():
+            key = name if name != "non_field_errors" else ""
+            found |= field_errors(inner, ".".join(part for part in (path, str(key)) if part))
+        return found
+    if isinstance(detail, list) and any(isinstance(inner, (Mapping, list)) for inner in detail):
+        found = {}
+        for index, inner in enumerate(detail):
+            found |= field_errors(inner, f"{path}.{index}" if path else str(index))
+        return found
+    messages = detail if isinstance(detail, list) else [detail]
+    return {path or "non_field_errors": [str(message) for message in messages]} if messages else {}
+
+
+def bare_request(request: HttpRequest) -> Request:
+    """A DRF request outside a view, for tests and hooks."""
+    return Request(request, parsers=[Body()])
+
+
+DONE = gettext_lazy("Done.")

@@ -1,0 +1,129 @@
+"""The `STOREFRONT` setting as one typed, frozen object. Read it when needed, never at import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+DEFAULT_LIMITS: dict[str, str] = {
+    # name: "count/seconds" a key; several rules are separated by a blank; "" lifts the limit.
+    "anonymous": "300/60",  # visitor tokens per network
+    "refresh": "600/60",  # token refreshes per network
+    "read": "",  # reads per network
+    "write": "",  # writes per caller
+    "otp_contact": "5/3600 10/86400",  # one-time codes per contact
+    "otp_network": "100/3600",  # one-time codes per network (IPv4 address, IPv6 /64)
+    "otp_prefix": "500/86400",  # one-time codes per run of 10,000 phone numbers
+    "otp_verify_network": "300/3600",  # tries to verify a code per network
+    "login_contact": "10/900",  # wrong passwords per contact
+    "login_network": "100/3600",  # password logins per network
+    "cart_create": "60/60",  # new carts per caller
+    "upload": "30/3600",  # uploads per caller
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conf:
+    """Deployment choices. Per-store choices are fields of `Store`."""
+
+    # plugs
+    SHOPPER: str = "accounts.plugs.TokenShoppers"
+    CATALOG: str = "catalog.plugs.DefaultCatalog"
+    NEW_ID: str = "storefront.ids.new_ulid"
+    PRICING_STEPS: tuple[str, ...] = (
+        "carts.steps.ListPrice",
+        "carts.steps.Tax",
+        "carts.steps.Handling",
+    )
+    # keys; bytes are derived from them, so any long random text will do. The first signs, the others still verify.
+    SECRET_KEYS: tuple[str, ...] = ()  # empty: SECRET_KEY and SECRET_KEY_FALLBACKS
+    TOKEN_KEYS: tuple[str, ...] = ()  # access and refresh tokens; empty: derived from SECRET_KEYS
+    OTP_KEYS: tuple[str, ...] = ()  # one-time codes; empty: derived from SECRET_KEYS
+    # transport
+    MAX_BODY_BYTES: int = 1_048_576
+    MAX_UPLOAD_BYTES: int = 12_582_912
+    MAX_JSON_DEPTH: int = 32
+    PAGE_SIZE: int = 25
+    MAX_PAGE_SIZE: int = 100
+    TRUSTED_PROXIES: int = 0  # how many proxies before us append to X-Forwarded-For
+    PUBLIC_URL: str = ""  # scheme and host for links in messages; empty: the request's own
+    CORS_ALLOW_ALL: bool = True
+    STORE_CACHE_SECONDS: int = 5
+    # brakes
+    LIMITS: dict[str, str] = field(default_factory=dict)  # over DEFAULT_LIMITS
+    LIMITS_ENABLED: bool = True
+    # tokens (D-5)
+    ACCESS_TOKEN_SECONDS: int = 900
+    REFRESH_TOKEN_SECONDS: int = 30 * 86_400
+    REFRESH_IDLE_SECONDS: int = 14 * 86_400
+    REFRESH_GRACE_SECONDS: int = 30
+    SESSION_CHECK_SECONDS: int = 20  # how long a live session is believed before it is looked up again
+    TOKEN_LEEWAY_SECONDS: int = 10
+    # one-time codes (D-8)
+    OTP_DIGITS: int = 6
+    OTP_TTL: int = 300
+    OTP_TRIES: int = 5
+    OTP_COOLDOWN: tuple[int, ...] = (30, 60, 120)
+    OTP_DEBUG: bool = False  # lets a store in debug mode return codes to x-debug-mode (D-7); needs DEBUG
+    OTP_STORE_DAILY_BUDGET: int = 20_000
+    # passwords
+    PASSWORD_MIN_LENGTH: int = 8
+    PASSWORD_PARALLEL: int = 1  # hashes at once in one process
+    PASSWORD_WAITERS: int = 8  # callers that may wait for a turn in one process
+    PASSWORD_WAIT_SECONDS: float = 1.0
+    # messages
+    SANDBOX_INBOX: bool = False  # the page that shows messages with their codes; needs DEBUG
+    MESSAGE_LEASE_SECONDS: int = 20
+    MESSAGE_ATTEMPTS: int = 6
+    MESSAGE_TIMEOUT_SECONDS: float = 8.0
+    MESSAGE_DRIVERS: dict[str, str] = field(default_factory=dict)  # over messaging.drivers.DRIVERS
+    SWEEP_SECONDS: int = 5
+    # staff
+    STAFF_TWO_FACTOR: str = "required"  # required | optional
+
+
+@cache
+def conf() -> Conf:
+    """The settings as they are now; raises ImproperlyConfigured for an unknown key, which is a typo, not a wish."""
+    try:
+        return Conf(**getattr(settings, "STOREFRONT", {}))
+    except TypeError as error:
+        raise ImproperlyConfigured(f"STOREFRONT: {error}") from error
+
+
+def limit_rules(name: str) -> tuple[tuple[int, int], ...]:
+    """The (count, seconds) rules of a named limit; empty when it is lifted."""
+    return _limit_rules(name)
+
+
+@cache
+def _limit_rules(name: str) -> tuple[tuple[int, int], ...]:
+    if not conf().LIMITS_ENABLED:
+        return ()
+    text = conf().LIMITS.get(name, DEFAULT_LIMITS[name])
+    rules = []
+    for part in text.split():
+        count, _, seconds = part.partition("/")
+        try:
+            rules.append((int(count), int(seconds)))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"STOREFRONT LIMITS {name}: {part!r} is not count/seconds") from error
+    return tuple(rules)
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting in {"STOREFRONT", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "DEBUG"}:
+        conf.cache_clear()
+        _limit_rules.cache_clear()
+        from storefront import crypto, plugs
+
+        plugs.forget()
+        crypto.forget()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,158 @@
+"""What the plugs promise: values and protocols that an outsider can implement. Never imports Django.
+
+Each protocol has a default implementation in an app above and a contract test in `storefront.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from storefront.money import ZERO
+
+
+class Sku(NamedTuple):
+    """What can be put into a cart: a product, and a variant of it ("" when the product has none)."""
+
+    product_id: str
+    variant_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shopper:
+    """Who is asking, as the token says. Frozen; nothing below a view ever sees a request.
+
+    `user_id` is "" for a caller that holds only an API key. `customer_id` and `session_id` are None unless logged in.
+    A known user who logged out has both flags False and the rights of a visitor (D-4).
+    """
+
+    store_id: str
+    user_id: str = ""
+    customer_id: str | None = None
+    group_id: str | None = None
+    session_id: str | None = None
+    channel_id: str | None = None
+    anonymous_id: str | None = None
+    is_logged_in: bool = False
+    is_anonymous: bool = True
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_authenticated(self) -> bool:
+        """DRF's question: is there a token behind this caller?"""
+        return bool(self.user_id)
+
+
+class ShopperPlug(Protocol):
+    """`SHOPPER`: turns the credentials of a request into a Shopper. Called once per request; at most one query."""
+
+    def identify(self, *, store: Any, request: Any) -> Shopper | None:
+        """None without credentials. Raises `storefront.errors.Unauthenticated` for credentials that do not hold."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sellable:
+    """One sku at the price of one customer group. Amounts are in the store's currency, per unit.
+
+    `available` is how many can be sold now: stock less reservations, or None for unlimited (digital, backorder).
+    `details` is what the API shows beside the price (associated_options, attributes, subscriptions ...), JSON-ready.
+    """
+
+    sku: Sku
+    code: str | None
+    slug: str
+    product_name: str
+    variant_name: str | None = None
+    product_type: str = "physical"  # physical | digital | bundle
+    image_url: str = ""
+    active: bool = True
+    listing_price: Decimal = ZERO
+    selling_price: Decimal = ZERO
+    price_including_tax: bool = True
+    tax_rate: Decimal = ZERO  # percent
+    handling_charge: Decimal = ZERO  # per unit, excluding tax
+    handling_tax_rate: Decimal = ZERO
+    min_quantity: int = 1
+    max_quantity: int | None = None
+    step: int = 1
+    available: int | None = None
+    backorder: bool = False
+    category_ids: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def in_stock(self) -> bool:
+        return self.available is None or self.available > 0
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """`CATALOG`: what are these skus, at what price, how many? Batched, called outside any lock, may be remote."""
+
+    def sellables(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, Sellable]:
+        """Those of `skus` that exist; unknown and inactive ones are left out. Queries do not grow with `skus`."""
+        ...
+
+    def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
+        """The same skus in the API's `Item` shape, for wishlists and recommendations."""
+        ...
+
+
+class DeliveryFailed(Exception):
+    """A channel could not deliver. `retry` is True for time-outs, 429 and 5xx, False for a dead address.
+
+    `retry_after` is the provider's own wish in seconds. `reason` is short, stable and holds nothing personal.
+    """
+
+    def __init__(self, reason: str, *, retry: bool, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry = retry
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedMessage:
+    """One message ready to leave. Never log `text`, `html`, `subject` or `values`: they may hold a one-time code.
+
+    `template` names the provider's template and its options (DLT ids, WhatsApp template name and language).
+    `values` are the template's variables in the order in which the provider wants them. `ttl` is in seconds.
+    `key` repeats when a send is repeated, for providers that de-duplicate.
+    """
+
+    to: str  # E.164 or an e-mail address
+    subject: str
+    text: str
+    html: str = ""
+    template: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    ttl: int = 0
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryReport:
+    """What a provider's callback says of one message."""
+
+    provider_message_id: str
+    status: str  # sent | delivered | failed | read
+    reason: str = ""
+
+
+class Channel(Protocol):
+    """Delivers one message. Called from a task after commit, so a send may be repeated.
+
+    Built with the options of its settings or store row as keyword arguments. Prove yours with
+    `storefront.testing.ChannelContract`.
+    """
+
+    def send(self, message: RenderedMessage) -> str:
+        """The provider's own id of the message ("" if it has none). Raises DeliveryFailed."""
+        ...
+
+    def reports(self, *, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> list[DeliveryReport]:
+        """The reports in a provider's callback. Raises PermissionError when its signature does not hold."""
+        ...

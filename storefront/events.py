@@ -1,0 +1,31 @@
+"""Events: how a lower app reaches a higher one without knowing it.
+
+Listeners run at once, in the sender's transaction, in the order in which they were connected; one that raises undoes
+the sender's work. Work that can wait belongs in an outbox row or in `transaction.on_commit`.
+
+    shopper.registered   store, user_id, customer_id
+    shopper.merged       store, from_user_id, to_user_id, strategy     a visitor logged in to an account (D-21)
+    shopper.logged_in    store, user_id
+    shopper.erased       store, user_id, customer_id                   personal data must go (D-14)
+    cart.updated         store, cart_id                                sent after commit
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+Listener = Callable[..., None]
+_listeners: defaultdict[str, list[Listener]] = defaultdict(list)
+
+
+def on(name: str, listener: Listener) -> None:
+    """Connects a listener, from an app's `ready`. Connecting the same one again changes nothing."""
+    if listener not in _listeners[name]:
+        _listeners[name].append(listener)
+
+
+def send(name: str, **payload: Any) -> None:
+    for listener in _listeners[name]:
+        listener(**payload)

@@ -1,0 +1,26 @@
+"""Opaque ids. Rows import `new_id` so that migrations name a stable function whatever the plug makes."""
+
+from __future__ import annotations
+
+import re
+
+from ulid import ULID
+
+ID_LENGTH = 26
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def new_ulid() -> str:
+    """A ULID: 26 characters, sortable by creation time. It reveals that time, so it is never a secret."""
+    return str(ULID())
+
+
+def new_id() -> str:
+    """A new primary key, from the `NEW_ID` plug (ULIDs unless a shop says otherwise)."""
+    from storefront.plugs import plug_function
+
+    return str(plug_function("NEW_ID")())
+
+
+def is_ulid(text: str) -> bool:
+    return _ULID.fullmatch(text) is not None

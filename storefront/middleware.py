@@ -1,0 +1,139 @@
+"""What happens to every request around its view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404
+
+from storefront import errors, wire
+from storefront.conf import conf
+from storefront.errors import DomainError
+from storefront.ids import new_ulid
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+logger = structlog.get_logger("storefront.request")
+API_PREFIX = "/api/"
+
+
+class StorefrontMiddleware:
+    """Request ids, one log line a request with nothing personal in it, input limits, JSON for errors outside views.
+
+    The line holds method, route pattern, status, duration and ids: no path values, no query string, no body.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        started = time.perf_counter()
+        request_id = self._request_id(request)
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            if request.path_info.startswith(API_PREFIX):
+                response = self._api(request)
+            else:
+                response = self.get_response(request)
+            response["X-Request-Id"] = request_id
+            match = request.resolver_match
+            logger.info(
+                "request",
+                method=request.method,
+                route=match.route if match else None,
+                status=response.status_code,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+                store=match.kwargs.get("store_id") if match else None,
+            )
+            return response
+        finally:
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    def _api(self, request: HttpRequest) -> HttpResponse:
+        try:
+            check_input(request)
+        except DomainError as error:
+            return wire.error_response(error)
+        response = self.get_response(request)
+        if response.status_code >= 400 and not response.get("Content-Type", "").startswith("application/json"):
+            return wire.error_response(_outside_views(response))
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """An exception that left a view of the API: DRF catches its own, so this is one from a plain view."""
+        if not request.path_info.startswith(API_PREFIX) or isinstance(exception, Resolver404):
+            return None
+        from storefront.api import as_domain_error
+
+        error = as_domain_error(exception)
+        if error.status >= 500:
+            logger.exception("request_failed")
+        return wire.error_response(error)
+
+    @staticmethod
+    def _request_id(request: HttpRequest) -> str:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        if 8 <= len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():
+            return str(given)
+        return new_ulid()
+
+
+def check_input(request: HttpRequest) -> None:
+    """Refuses what no view should see: too large a body, NUL or broken UTF-8 in the address."""
+    meta = request.META
+    length = meta.get("CONTENT_LENGTH") or "0"
+    if length != "0":
+        upload = meta.get("CONTENT_TYPE", "").startswith("multipart/")
+        limit = conf().MAX_UPLOAD_BYTES if upload else conf().MAX_BODY_BYTES
+        if not length.isdigit():
+            raise errors.MalformedBody
+        if int(length) > limit:
+            raise errors.BodyTooLarge
+    elif meta.get("HTTP_TRANSFER_ENCODING"):
+        # A body of unknown length is read by the server up to its own limit and arrives here as a stream.
+        meta["CONTENT_LENGTH"] = "0"
+    if "\x00" in request.path_info or "\ufffd" in request.path_info:
+        raise errors.NotFound
+    if "%00" in meta.get("QUERY_STRING", ""):
+        raise errors.Invalid(code="malformed_query")
+
+
+def _outside_views(response: HttpResponse) -> DomainError:
+    known: dict[int, type[DomainError]] = {
+        400: errors.MalformedBody,
+        401: errors.Unauthenticated,
+        403: errors.NotFound,
+        404: errors.NotFound,
+        405: errors.MethodNotAllowed,
+        413: errors.BodyTooLarge,
+        415: errors.UnsupportedMediaType,
+        429: errors.TooManyRequests,
+        503: errors.Unavailable,
+    }
+    return known.get(response.status_code, errors.ServerError)()
+
+
+def back_office_only(middleware: type[Any]) -> type[Any]:
+    """The same middleware, passing requests of the API straight on: sessions, CSRF and messages are for staff."""
+
+    class BackOffice(middleware):  # type: ignore[misc]
+        def __call__(self, request: HttpRequest) -> Any:
+            if request.path_info.startswith(API_PREFIX):
+                return self.get_response(request)
+            return super().__call__(request)
+
+        def process_view(self, request: HttpRequest, *args: Any) -> Any:
+            if request.path_info.startswith(API_PREFIX) or not hasattr(middleware, "process_view"):
+                return None
+            return super().process_view(request, *args)
+
+    BackOffice.__name__ = BackOffice.__qualname__ = middleware.__name__
+    return BackOffice
+
+
+def is_debug() -> bool:
+    return bool(settings.DEBUG)

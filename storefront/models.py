@@ -1,0 +1,194 @@
+"""Stores and what belongs to a deployment rather than to one trade: channels, keys, groups, counters, records."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from storefront.ids import ID_LENGTH, new_id
+from storefront.money import Currency
+
+STORE_ID = r"(?!storefront)[a-z0-9][a-z0-9-]{1,30}[a-z0-9]"
+
+
+def default_countries() -> list[str]:
+    return ["IN"]
+
+
+def default_fallback() -> list[str]:
+    return ["whatsapp", "sms", "email"]
+
+
+class Store(models.Model):
+    """One shop. Its id is the slug in every API address (D-67)."""
+
+    id = models.CharField(
+        max_length=32,
+        primary_key=True,
+        validators=[RegexValidator(rf"^{STORE_ID}$", _("3 to 32 lower-case letters, digits and dashes."))],
+        help_text=_("Part of every API address; cannot be changed later."),
+    )
+    name = models.CharField(max_length=120)
+    active = models.BooleanField(default=True)
+    brand = models.JSONField(default=dict, blank=True, help_text=_("Client-safe: logo_url, colour, support contacts."))
+    currency_code = models.CharField(max_length=3, default="INR")
+    currency_name = models.CharField(max_length=40, default="Indian Rupee")
+    currency_symbol = models.CharField(max_length=8, default="₹")
+    currency_exponent = models.PositiveSmallIntegerField(default=2)
+    countries = models.JSONField(default=default_countries, help_text=_("ISO codes; the first is the default (D-66)."))
+    language = models.CharField(max_length=10, default="en")
+    time_zone = models.CharField(max_length=40, default="Asia/Kolkata")
+
+    debug_mode = models.BooleanField(
+        default=False, help_text=_("For development: codes may be returned to x-debug-mode (D-7).")
+    )
+    reveal_unregistered_contacts = models.BooleanField(
+        default=False, help_text=_("Answer 404 to a login of an unknown contact, so that strangers can probe (D-6).")
+    )
+    guest_orders = models.BooleanField(default=True, help_text=_("Visitors may order without an account (D-10)."))
+    shopper_may_choose_group = models.BooleanField(
+        default=False, help_text=_("A shopper may set their own customer group, and so their prices (D-11).")
+    )
+    cart_login_strategy = models.CharField(
+        max_length=16,
+        choices=[
+            ("merge", _("Merge both carts")),
+            ("guest_wins", _("Keep the visitor's cart")),
+            ("account_wins", _("Keep the account's cart")),
+        ],
+        default="merge",
+        help_text=_("When a visitor with a cart logs in to an account that has one (D-21)."),
+    )
+    cart_days = models.PositiveSmallIntegerField(default=30, help_text=_("Days after the last write (D-18)."))
+    message_fallback = models.JSONField(
+        default=default_fallback, help_text=_("Channels in the order in which a message tries them.")
+    )
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    modified_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def currency(self) -> Currency:
+        return Currency(
+            code=self.currency_code,
+            name=self.currency_name,
+            symbol=self.currency_symbol,
+            exponent=self.currency_exponent,
+        )
+
+
+class StoreScoped(models.Model):
+    """A row of one store. Every index of such a model leads with the store, and every query names it."""
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="+", db_index=False)
+
+    class Meta:
+        abstract = True
+
+
+class Channel(StoreScoped):
+    """A place of sale; embedded in every access token. A new store gets a default Web channel."""
+
+    class Type(models.TextChoices):
+        WEB = "web", _("Web")
+        APP = "app", _("App")
+        POS = "pos", _("Point of sale")
+        MARKETPLACE = "marketplace", _("Marketplace")
+
+    id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=60)
+    type = models.CharField(max_length=16, choices=Type.choices, default=Type.WEB)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["store", "name"], name="%(app_label)s_channel_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomerGroup(StoreScoped):
+    """Who gets which prices. Kept in the kernel, for prices, promotions and accounts all name it."""
+
+    id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=60)
+    slug = models.SlugField(max_length=60)
+    description = models.CharField(max_length=200, blank=True)
+    is_default = models.BooleanField(default=False)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "slug"], name="%(app_label)s_group_slug"),
+            models.UniqueConstraint(
+                fields=["store"], condition=Q(is_default=True), name="%(app_label)s_group_one_default"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(StoreScoped):
+    """A publishable key of one store and channel. Shown once; stored as a keyed hash with its prefix in clear."""
+
+    id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_index=False)
+    name = models.CharField(max_length=60)
+    prefix = models.CharField(max_length=16, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        indexes = [models.Index(fields=["store", "channel"], name="%(app_label)s_key_store")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def live(self) -> bool:
+        now = timezone.now()
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+class RateCounter(models.Model):
+    """A brake's count where there is no Redis, or where the count must commit with what it counts."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField()
+    resets_at = models.DateTimeField(db_index=True)
+
+
+class IdempotencyRecord(StoreScoped):
+    """The first answer to an Idempotency-Key, replayed to repeats (D-63)."""
+
+    key_hash = models.CharField(max_length=64)  # scope: store, caller, route, key
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)  # null while the first call runs
+    body = models.BinaryField(default=bytes)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["store", "key_hash"], name="%(app_label)s_idempotency_once")]
+
+
+class WorkerBeat(models.Model):
+    """When each kind of worker last said that it lives; `doctor` and the readiness page read it."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    seen_at = models.DateTimeField()
+

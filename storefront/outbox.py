@@ -1,0 +1,178 @@
+"""Durable queues: a row first, a task second, and a sweep for what a lost task left behind.
+
+An `OutboxRow` is written in the transaction of what caused it. `wake` asks for delivery after commit: through Celery
+where there is a broker, else by the drain thread of this process. A worker claims one row at a time for a lease, so a
+killed worker's rows are claimed again when the lease ends; delivery is at least once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import close_old_connections, connection, models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from storefront.conf import conf
+
+logger = logging.getLogger(__name__)
+
+Drain = Callable[[], int]
+_drains: dict[str, Drain] = {}
+
+
+class OutboxQuerySet(models.QuerySet[Any]):
+    def claim_next(self, *, now: datetime, lease: timedelta) -> Any | None:
+        """Claims and returns the next due row, or None. One statement; two workers never get the same row.
+
+        A claim counts as an attempt. Rows whose lease ended without a result are due again.
+        """
+        due = self.filter(state=OutboxRow.State.PENDING, next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+        with transaction.atomic():
+            rows = due.select_for_update(skip_locked=True) if connection.features.has_select_for_update else due
+            row = rows.first()
+            if row is None:
+                return None
+            row.attempts += 1
+            row.next_attempt_at = now + lease
+            row.save(update_fields=["attempts", "next_attempt_at"])
+        return row
+
+
+class OutboxRow(models.Model):
+    """A piece of work that must happen. `next_attempt_at` is both schedule and lease."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("Waiting")
+        DONE = "done", _("Done")
+        DEAD = "dead", _("Given up")
+
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    next_attempt_at = models.DateTimeField(default=timezone.now, editable=False)
+    done_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reason = models.CharField(max_length=120, blank=True, editable=False, help_text=_("Why it was given up."))
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[Any] = OutboxQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        indexes = [
+            # The queue is read across stores; everything else about a row leads with its store.
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(state="pending"),
+                name="%(app_label)s_%(class)s_due",
+            )
+        ]
+
+    def finish(self) -> None:
+        self.state, self.done_at, self.reason = self.State.DONE, timezone.now(), ""
+        self.save(update_fields=["state", "done_at", "reason"])
+
+    def retry_in(self, seconds: float, *, reason: str) -> None:
+        self.next_attempt_at, self.reason = timezone.now() + timedelta(seconds=seconds), reason
+        self.save(update_fields=["next_attempt_at", "reason"])
+
+    def give_up(self, reason: str) -> None:
+        self.state, self.done_at, self.reason = self.State.DEAD, timezone.now(), reason
+        self.save(update_fields=["state", "done_at", "reason"])
+
+    def send_again(self) -> Self:
+        """Puts a finished or given-up row back into the queue with a fresh count of attempts."""
+        self.state, self.attempts, self.reason = self.State.PENDING, 0, ""
+        self.next_attempt_at, self.done_at = timezone.now(), None
+        self.save(update_fields=["state", "attempts", "reason", "next_attempt_at", "done_at"])
+        return self
+
+
+def register(name: str, drain: Drain) -> None:
+    """Names a queue. `drain` works until nothing is due and returns how many rows it handled."""
+    _drains[name] = drain
+
+
+def names() -> list[str]:
+    return sorted(_drains)
+
+
+def drain(name: str) -> int:
+    return _drains[name]()
+
+
+def drain_all() -> int:
+    """Works off every queue once. A queue that fails does not stop the others; the sweep comes again."""
+    handled = 0
+    for name in names():
+        try:
+            handled += drain(name)
+        except Exception:
+            logger.exception("queue_failed", extra={"queue": name})
+    return handled
+
+
+def wake(name: str) -> None:
+    """Asks for a drain after the current transaction commits. Never fails: the sweep finds what it could not tell."""
+    transaction.on_commit(partial(_wake, name), robust=True)
+
+
+_broker_down_until = 0.0
+
+
+def _wake(name: str) -> None:
+    global _broker_down_until
+    if not settings.CELERY_BROKER_URL:
+        embedded.wake()
+        return
+    if time.monotonic() < _broker_down_until:
+        return
+    from storefront.tasks import drain_queue
+
+    try:
+        drain_queue.apply_async(args=[name], retry=False, ignore_result=True, expires=60)
+    except Exception:  # any transport error: the row is committed, and the sweep sends it
+        _broker_down_until = time.monotonic() + 2
+        logger.warning("broker_unreachable", extra={"queue": name})
+
+
+class EmbeddedDrainer:
+    """The queue worker of a process without a broker: one daemon thread, started by `manage.py serve`."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Safe to call twice."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    def _run(self) -> None:
+        from storefront.services import beat, sweep
+
+        while True:
+            self._event.wait(timeout=conf().SWEEP_SECONDS)
+            self._event.clear()
+            close_old_connections()
+            try:
+                beat(name="embedded")
+                drain_all()
+                sweep()
+            except Exception:
+                logger.exception("drain_failed")
+            finally:
+                close_old_connections()
+
+
+embedded = EmbeddedDrainer()

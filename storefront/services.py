@@ -1,0 +1,109 @@
+"""Writes of the kernel: stores, keys, housekeeping."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from storefront import crypto, events, selectors
+from storefront.conf import conf
+from storefront.models import ApiKey, Channel, CustomerGroup, IdempotencyRecord, RateCounter, Store, WorkerBeat
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key and the only copy of its text."""
+
+    key: ApiKey
+    text: str
+
+
+@transaction.atomic
+def create_store(*, store_id: str, name: str, **fields: Any) -> Store:
+    """A store with its default Web channel and default customer group. Raises ValidationError for a bad id."""
+    store = Store(pk=store_id, name=name, **fields)
+    store.full_clean(validate_unique=False)
+    store.save(force_insert=True)
+    Channel.objects.create(store=store, name="Web", type=Channel.Type.WEB)
+    CustomerGroup.objects.create(store=store, name="Retail", slug="retail", is_default=True)
+    selectors.forget()
+    return store
+
+
+def create_key(
+    *, store: Store, name: str, channel: Channel | None = None, expires_at: datetime | None = None, text: str = ""
+) -> NewKey:
+    """A new API key. Its text is returned here and never again. `text` lets a demo keep a key that it knows."""
+    channel = channel or Channel.objects.filter(store=store).order_by("created_at", "pk")[0]
+    text = text or f"{selectors.API_KEY_PREFIX}{secrets.token_urlsafe(30)}"
+    key = ApiKey.objects.create(
+        store=store,
+        channel=channel,
+        name=name,
+        prefix=text[:10],
+        key_hash=crypto.keyed_hash("api-key", text),
+        expires_at=expires_at,
+    )
+    return NewKey(key, text)
+
+
+@transaction.atomic
+def rotate_key(*, store: Store, key: ApiKey, overlap: timedelta = timedelta(hours=24)) -> NewKey:
+    """A successor for `key`, which keeps working for `overlap` (0: ends at once, here; elsewhere in seconds)."""
+    old = ApiKey.objects.select_for_update().get(store=store, pk=key.pk)
+    until = timezone.now() + overlap
+    old.expires_at = min(old.expires_at, until) if old.expires_at else until
+    old.save(update_fields=["expires_at"])
+    new = create_key(store=store, name=old.name, channel=old.channel)
+    transaction.on_commit(selectors.forget)
+    return new
+
+
+def free_slug(*, name: str, taken: Any, fallback: str = "item") -> str:
+    """A slug of `name` for which `taken(slug)` is false."""
+    base = slugify(name)[:50] or fallback
+    slug, number = base, 2
+    while taken(slug):
+        slug, number = f"{base}-{number}", number + 1
+    return slug
+
+
+def beat(*, name: str) -> None:
+    """Notes that a worker lives."""
+    WorkerBeat.objects.update_or_create(name=name, defaults={"seen_at": timezone.now()})
+
+
+_next_sweep = 0.0
+
+
+def sweep() -> None:
+    """Housekeeping at most once a minute and process: expired counters and records here, the apps' own by event."""
+    global _next_sweep
+    if time.monotonic() < _next_sweep:
+        return
+    _next_sweep = time.monotonic() + 60
+    purge_expired(now=timezone.now())
+
+
+def purge_expired(*, now: datetime, batch: int = 1000) -> None:
+    """Deletes what has expired, in batches that hold no lock for long. Safe to repeat and to run twice at once."""
+    for model, field in ((RateCounter, "resets_at"), (IdempotencyRecord, "expires_at")):
+        keys = list(model._default_manager.filter(**{f"{field}__lt": now}).values_list("pk", flat=True)[:batch])
+        model._default_manager.filter(pk__in=keys, **{f"{field}__lt": now}).delete()
+    events.send("sweep", now=now, batch=batch)
+
+
+def worker_names() -> list[str]:
+    """Workers that were seen lately."""
+    since = timezone.now() - timedelta(seconds=max(conf().SWEEP_SECONDS * 4, 60))
+    return list(WorkerBeat.objects.filter(seen_at__gte=since).order_by("name").values_list("name", flat=True))

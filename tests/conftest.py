@@ -1,0 +1,133 @@
+"""Fixtures that every test shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from storefront import limits, selectors, services
+from storefront.conf import conf
+from storefront.models import Channel, Store
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process() -> Iterator[None]:
+    """No memory of the test before: caches in the process outlive a rolled-back database."""
+    conf.cache_clear()
+    selectors.forget()
+    limits._memory.clear()
+    cache.clear()
+    yield
+    selectors.forget()
+
+
+@pytest.fixture
+def configure(settings: Any) -> Any:
+    """`configure(LIMITS={...})`: the STOREFRONT setting with these keys changed, for one test."""
+
+    def change(**keys: Any) -> None:
+        settings.STOREFRONT = settings.STOREFRONT | keys
+
+    return change
+
+
+@pytest.fixture
+def store(db: None) -> Store:
+    return services.create_store(store_id="demo", name="Demo", debug_mode=True)
+
+
+@pytest.fixture
+def other_store(db: None) -> Store:
+    return services.create_store(store_id="other", name="Other")
+
+
+@pytest.fixture
+def channel(store: Store) -> Channel:
+    return Channel.objects.get(store=store)
+
+
+@pytest.fixture
+def api_key(store: Store) -> str:
+    return services.create_key(store=store, name="Web").text
+
+
+class Api:
+    """A JSON client of one store: `api.get("/auth/...")`, `api.post(path, {...})`; `api.token` is sent when set."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self.store = store
+        self.key = key
+        self.token = ""
+        self.refresh_token = ""
+        self.user_id = ""
+        self.client = Client(raise_request_exception=True)
+
+    def request(self, method: str, path: str, data: Any = None, **headers: str) -> Any:
+        sent: dict[str, str] = {}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        sent |= {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
+        return self.client.generic(
+            method,
+            f"/api/v1/{self.store.pk}/storefront{path}",
+            b"" if data is None else _encode(data),
+            content_type="application/json",
+            headers=sent,
+        )
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.request("GET", path, **headers)
+
+    def post(self, path: str, data: Any = None, **headers: str) -> Any:
+        return self.request("POST", path, data, **headers)
+
+    def put(self, path: str, data: Any = None, **headers: str) -> Any:
+        return self.request("PUT", path, data, **headers)
+
+    def delete(self, path: str, data: Any = None, **headers: str) -> Any:
+        return self.request("DELETE", path, data, **headers)
+
+    def become_visitor(self) -> Api:
+        """Takes a fresh visitor's token pair through the API."""
+        response = self.request("POST", "/auth/anonymous", X_Api_Key=self.key)
+        assert response.status_code == 200, response.content
+        return self.take(response)
+
+    def take(self, response: Any) -> Api:
+        """Keeps the tokens of an answer."""
+        content = response.json()["content"]
+        self.token, self.refresh_token = content["access_token"], content["refresh_token"]
+        if "user" in content:
+            self.user_id = content["user"]["id"]
+        return self
+
+
+def _encode(data: Any) -> bytes:
+    import json
+
+    return data if isinstance(data, bytes) else json.dumps(data, default=str).encode()
+
+
+@pytest.fixture
+def api(store: Store, api_key: str) -> Api:
+    """A client that has sent nothing yet; `api.become_visitor()` gives it a token."""
+    return Api(store, api_key)
+
+
+@pytest.fixture
+def visitor(api: Api) -> Api:
+    return api.become_visitor()
+
+
+@pytest.fixture
+def new_api() -> Any:
+    """`new_api(store)`: another client, of any store, with a key of its own."""
+
+    def make(store: Store) -> Api:
+        return Api(store, services.create_key(store=store, name="Test").text)
+
+    return make
