@@ -1,0 +1,4 @@
+from typing import Any
+
+
+def check_template(template: Any) -> None: ...
