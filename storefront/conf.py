@@ -57,7 +57,7 @@ class Conf:
     # brakes
     LIMITS: dict[str, str] = field(default_factory=dict)  # over DEFAULT_LIMITS
     LIMITS_ENABLED: bool = True
-    # tokens (D-5)
+    # tokens, as D-5 decides
     ACCESS_TOKEN_SECONDS: int = 900
     REFRESH_TOKEN_SECONDS: int = 30 * 86_400
     REFRESH_IDLE_SECONDS: int = 14 * 86_400
