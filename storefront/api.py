@@ -15,16 +15,17 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
-from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from storefront import errors, limits, selectors, wire
+from storefront.codecs import Body, EnvelopeRenderer
 from storefront.contracts import Shopper
 from storefront.errors import DomainError
 from storefront.models import Store
@@ -44,30 +45,6 @@ class Access(enum.Enum):
     LOGGED_IN = "logged_in"
 
 
-class EnvelopeRenderer(BaseRenderer):
-    """`{message, success, content}`; the `content` key is absent where the contract has none."""
-
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
-    ) -> bytes:
-        return wire.dumps(data)
-
-
-class Body(BaseParser):
-    """JSON within the limits of `storefront.wire`."""
-
-    media_type = "application/json"
-
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        return wire.loads(stream.read())
-
-
 class Reply(Response):
     """A success: the envelope around `content` (None leaves the key out)."""
 
@@ -85,12 +62,14 @@ class StoreViewSet(ViewSetMixin, APIView):
     """
 
     access: ClassVar[Access | Mapping[str, Access]] = Access.VISITOR
+    inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}  # the serializer of each action that reads a body
     parser_classes = (Body,)
     renderer_classes = (EnvelopeRenderer,)
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
 
+    action: str
     store: Store
     shopper: Shopper
     key: KeyHolder | None = None
@@ -114,6 +93,12 @@ class StoreViewSet(ViewSetMixin, APIView):
     def brake(self, name: str, *parts: str) -> None:
         """Counts this call against a named limit; by network unless `parts` say otherwise."""
         limits.hit(limits.rules(name, self.store.pk, *(parts or (self.network,))))
+
+    def read(self, request: Request) -> dict[str, Any]:
+        """The validated body of this action, through its serializer in `inputs`. Raises ValidationError."""
+        data = self.inputs[self.action](data=request.data, context={"store": self.store, "shopper": self.shopper})
+        data.is_valid(raise_exception=True)
+        return dict(data.validated_data)
 
     @property
     def network(self) -> str:
@@ -244,5 +229,3 @@ def bare_request(request: HttpRequest) -> Request:
     """A DRF request outside a view, for tests and hooks."""
     return Request(request, parsers=[Body()])
 
-
-DONE = gettext_lazy("Done.")

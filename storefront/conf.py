@@ -103,8 +103,6 @@ def limit_rules(name: str) -> tuple[tuple[int, int], ...]:
 
 @cache
 def _limit_rules(name: str) -> tuple[tuple[int, int], ...]:
-    if not conf().LIMITS_ENABLED:
-        return ()
     text = conf().LIMITS.get(name, DEFAULT_LIMITS[name])
     rules = []
     for part in text.split():
@@ -113,7 +111,7 @@ def _limit_rules(name: str) -> tuple[tuple[int, int], ...]:
             rules.append((int(count), int(seconds)))
         except ValueError as error:
             raise ImproperlyConfigured(f"STOREFRONT LIMITS {name}: {part!r} is not count/seconds") from error
-    return tuple(rules)
+    return tuple(rules) if conf().LIMITS_ENABLED else ()
 
 
 def _forget(*, setting: str, **_: Any) -> None:

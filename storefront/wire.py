@@ -16,7 +16,7 @@ from storefront.conf import conf
 from storefront.errors import DomainError, MalformedBody
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_STRANGE = re.compile(rb"\\\\u0000|[0-9]{19}|[0-9][eE]")  # worth a look at the values; most bodies have none
+_STRANGE = re.compile(rb"\\u0000|[0-9]{19}|[0-9][eE]")  # worth a look at the values; most bodies have none
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-CONTRACT = Path(__file__).resolve().parents[1] / "contract" / "storefront.openapi.json"
+CONTRACT = Path(__file__).resolve().parents[1] / "storefront" / "contract" / "storefront.openapi.json"
 ERROR_STATUSES = {400, 401, 404, 405, 406, 409, 413, 415, 429, 503}
 
 

@@ -129,8 +129,8 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["storefront.api.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["storefront.api.Body"],
+    "DEFAULT_RENDERER_CLASSES": ["storefront.codecs.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["storefront.codecs.Body"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_SCHEMA_CLASS": "storefront.schema.ContractSchema",

@@ -31,3 +31,4 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+(VAR_DIR / "static").mkdir(parents=True, exist_ok=True)

@@ -8,13 +8,13 @@ from config.settings.base import DATABASE_URL, DATABASES, STOREFRONT, VAR_DIR, e
 DEBUG = False
 SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
 ALLOWED_HOSTS = ["*"]
-STOREFRONT = STOREFRONT | {"STAFF_TWO_FACTOR": "optional", "STORE_CACHE_SECONDS": 5}
+STOREFRONT = STOREFRONT | {"STAFF_TWO_FACTOR": "optional", "LIMITS_ENABLED": False}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+(VAR_DIR / "static").mkdir(parents=True, exist_ok=True)
 if DATABASE_URL:
     DATABASES["default"]["TEST"] = {"NAME": env.str("TEST_DATABASE_NAME", default="test_storefront")}
     DATABASES["default"]["CONN_MAX_AGE"] = 0
