@@ -58,7 +58,9 @@ class Sellable:
     """One sku at the price of one customer group. Amounts are in the store's currency, per unit.
 
     `available` is how many can be sold now: stock less reservations, or None for unlimited (digital, backorder).
-    `details` is what the API shows beside the price (associated_options, attributes, subscriptions ...), JSON-ready.
+    `needs_variant` answers a sku without variant of a product that has some: nothing but the names and ids counts then.
+    `details` is what the API shows beside the price, JSON-ready, under the keys of a cart item: associated_options,
+    attributes, subscriptions, on_subscription, on_promotion, seller_id, seller_detail. A missing key means none.
     """
 
     sku: Sku
@@ -68,7 +70,8 @@ class Sellable:
     variant_name: str | None = None
     product_type: str = "physical"  # physical | digital | bundle
     image_url: str = ""
-    active: bool = True
+    active: bool = True  # False: shown in a cart that holds it, but nobody can buy it
+    needs_variant: bool = False
     listing_price: Decimal = ZERO
     selling_price: Decimal = ZERO
     price_including_tax: bool = True
@@ -93,7 +96,11 @@ class Catalog(Protocol):
     """`CATALOG`: what are these skus, at what price, how many? Batched, called outside any lock, may be remote."""
 
     def sellables(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, Sellable]:
-        """Those of `skus` that exist; unknown and inactive ones are left out. Queries do not grow with `skus`."""
+        """Those of `skus` that exist, inactive ones with `active` False so that a cart can still name them.
+
+        Unknown skus are left out. A product with variants asked for without one is answered with `needs_variant`.
+        At most two queries, however many skus; none for no skus.
+        """
         ...
 
     def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
