@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 ZERO = Decimal(0)
 HUNDRED = Decimal(100)
+HUNDREDTH = Decimal("0.01")
+_UNITS = tuple(Decimal(1).scaleb(-exponent) for exponent in range(9))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,15 +27,15 @@ class Currency:
     @property
     def unit(self) -> Decimal:
         """The smallest amount that can be paid: 0.01 for INR."""
-        return Decimal(1).scaleb(-self.exponent)
+        return _UNITS[self.exponent]
 
 
 INR = Currency(code="INR", name="Indian Rupee", symbol="₹")
 
 
 def rounded(amount: Decimal, currency: Currency) -> Decimal:
-    """`amount` in whole smallest units of `currency`, half up."""
-    return amount.quantize(currency.unit, rounding=ROUND_HALF_UP)
+    """`amount` in whole smallest units of `currency`, half up (away from zero)."""
+    return amount.quantize(_UNITS[currency.exponent], ROUND_HALF_UP)
 
 
 def number(amount: Decimal) -> float:
@@ -45,7 +47,7 @@ def percent_of(part: Decimal, whole: Decimal) -> Decimal:
     """`part` of `whole` in percent with two decimals; 0 when there is no whole (D-23)."""
     if not whole:
         return ZERO
-    return (part * HUNDRED / whole).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    return (part * HUNDRED / whole).quantize(HUNDREDTH, ROUND_HALF_UP)
 
 
 def tax_inside(amount: Decimal, rate: Decimal, currency: Currency) -> Decimal:
@@ -61,18 +63,31 @@ def tax_on(amount: Decimal, rate: Decimal, currency: Currency) -> Decimal:
 def allocate(total: Decimal, weights: Sequence[Decimal], currency: Currency) -> list[Decimal]:
     """Shares of `total` in proportion to `weights` that add up to it to the last unit (largest remainder).
 
-    Ties go to the earlier weight. All-zero weights share evenly. `total` must be in whole units and not negative.
+    Each share is within one unit of its exact value, and none is above its weight while `total` is not above the
+    weights' sum and these are whole units. Ties go to the earlier weight. All-zero weights share evenly. Raises
+    ValueError for a total that is negative or not in whole units, and for a negative weight.
     """
+    unit = currency.unit
+    units = int(total / unit)
+    if units < 0 or units * unit != total:
+        raise ValueError("the total must be whole units and not negative")
     if not weights:
         return []
-    weight_sum = sum(weights, ZERO)
-    if weight_sum == ZERO:
-        weights, weight_sum = [Decimal(1)] * len(weights), Decimal(len(weights))
-    unit = currency.unit
-    exact = [total * weight / weight_sum for weight in weights]
-    shares = [amount.quantize(unit, rounding=ROUND_DOWN) for amount in exact]
-    missing = int((total - sum(shares, ZERO)) / unit)
-    by_remainder = sorted(range(len(exact)), key=lambda index: (shares[index] - exact[index], index))
+    parts = _integers(weights)
+    whole = sum(parts)
+    if whole == 0:
+        parts, whole = [1] * len(parts), len(parts)
+    shares, remainders = map(list, zip(*(divmod(units * part, whole) for part in parts), strict=True))
+    missing = units - sum(shares)
+    by_remainder = sorted(range(len(parts)), key=lambda index: (-remainders[index], index))
     for index in by_remainder[:missing]:
-        shares[index] += unit
-    return shares
+        shares[index] += 1
+    return [share * unit for share in shares]
+
+
+def _integers(weights: Sequence[Decimal]) -> list[int]:
+    """The weights times a common power of ten: integers, so that no division rounds."""
+    if any(weight < 0 for weight in weights):
+        raise ValueError("a weight must not be negative")
+    lowest = min(min(int(weight.as_tuple().exponent) for weight in weights), 0)
+    return [int(weight.scaleb(-lowest)) for weight in weights]

@@ -1,46 +1,96 @@
 """The pricing pipeline: pure steps over a frozen quote (decision D-25). Never imports Django.
 
 A step fetches its facts in `gather`, batched, once per quote; computes in `apply`, without clock, rows or network;
-and rounds once per line. Every total is a sum of rounded parts.
+and rounds once per line. Every total is a sum of rounded parts. `docs/pricing.md` names each amount, with examples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from storefront.contracts import Sellable, Sku
 from storefront.money import ZERO, Currency, rounded, tax_inside, tax_on
 
+PROMOTION = "promotion:"  # the beginning of a discount's source; the promotion's id follows
+COUPON = "coupon:"
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One sku in the quote. Amounts are in `Quote.currency`; `discounts` are (source, amount >= 0 off the line)."""
+
+class Discount(NamedTuple):
+    """What a source takes off a whole line, in the terms of the line's `amount`; never negative."""
+
+    source: str  # "promotion:<id>" or "coupon:<id>"
+    amount: Decimal
+
+
+class Line(NamedTuple):
+    """One sku in the quote. Amounts are of the whole line in `Quote.currency`, rounded, unless they say "unit".
+
+    A tuple, for a cart of many lines is copied by each step. Set fields with `_replace`, which leaves the old line as
+    it is. `discounted = amount - discount` and `net + tax` is what the line costs, `discounted` where prices include
+    tax.
+    """
 
     sku: Sku
     quantity: int  # >= 1, free units included
-    sellable: Sellable | None = None  # None: cannot be bought any more
-    free_quantity: int = 0
-    is_free_item: bool = False
-    unit_price: Decimal = ZERO  # selling price as the store shows it, with or without tax
-    discounts: tuple[tuple[str, Decimal], ...] = ()
-    net: Decimal = ZERO  # after discounts, excluding tax
-    tax: Decimal = ZERO
-    unit_price_excluding_tax: Decimal = ZERO
-    handling: Decimal = ZERO  # of the whole line, excluding tax
+    sellable: Sellable | None = None  # None: the catalogue no longer knows it; it costs nothing and cannot be bought
+    free_quantity: int = 0  # how many of `quantity` are given away
+    is_free_item: bool = False  # the whole line is a gift that the shopper did not put there
+    # ListPrice
+    unit_price: Decimal = ZERO  # selling price of one unit as the store shows it, with or without tax
+    amount: Decimal = ZERO  # unit price times quantity, before discounts, with or without tax as shown
+    # promotions, coupon
+    discounts: tuple[Discount, ...] = ()
+    # Tax
+    unit_price_excluding_tax: Decimal = ZERO  # for display; sums are made of the lines' own amounts
+    subtotal: Decimal = ZERO  # `amount` without tax: before tax and discounts
+    net: Decimal = ZERO  # `discounted` without tax
+    tax: Decimal = ZERO  # on `net`
+    # Handling
+    handling: Decimal = ZERO  # excluding tax
     handling_tax: Decimal = ZERO
 
     @property
-    def amount(self) -> Decimal:
-        """Unit price times quantity, before discounts."""
-        return self.unit_price * self.quantity
+    def discount(self) -> Decimal:
+        return sum((found.amount for found in self.discounts), ZERO) if self.discounts else ZERO
 
-    def discount(self, prefix: str = "") -> Decimal:
-        """Sum of the discounts whose source starts with `prefix`."""
-        return sum((amount for source, amount in self.discounts if source.startswith(prefix)), ZERO)
+    def discount_from(self, prefix: str) -> Decimal:
+        """The part of the discount whose source starts with `prefix`."""
+        if not self.discounts:
+            return ZERO
+        return sum((found.amount for found in self.discounts if found.source.startswith(prefix)), ZERO)
+
+    @property
+    def discounted(self) -> Decimal:
+        """What is left of `amount` after discounts, with or without tax as shown."""
+        return self.amount - self.discount if self.discounts else self.amount
+
+
+class Totals(NamedTuple):
+    """The sums over a quote. Each is a sum of rounded parts, so they add up to the last unit:
+
+    `grand_total = subtotal_including_tax - discount + handling + handling_tax + shipping + shipping_tax`, and
+    `grand_total = to_be_paid + points_value + credit_used + gift_card_used`.
+    """
+
+    amount: Decimal  # lines before discounts as shown: what percentages are taken of (D-23)
+    discount: Decimal  # promotion_discount + coupon_discount + others
+    promotion_discount: Decimal
+    coupon_discount: Decimal
+    subtotal: Decimal  # lines before tax and discounts
+    items_net: Decimal  # lines after discounts, without tax
+    items_tax: Decimal  # on items_net
+    subtotal_including_tax: Decimal  # items_net + items_tax + discount
+    handling: Decimal
+    handling_tax: Decimal
+    shipping: Decimal  # cost less discount; 0 while it is not known
+    total_tax: Decimal  # items, handling and shipping
+    grand_total: Decimal
+    other_savings: Decimal  # points, credit and gift card
+    to_be_paid: Decimal  # never below zero
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,47 +99,67 @@ class Quote:
 
     store_id: str
     currency: Currency
-    group_id: str | None = None
+    group_id: str | None = None  # the shopper's own group, never the header's (D-22)
     customer_id: str | None = None
     user_id: str = ""
     is_logged_in: bool = False
     now: datetime | None = None
     lines: tuple[Line, ...] = ()
+    sellables: Mapping[Sku, Sellable | None] = field(default_factory=dict)  # asked already; not asked for again
+    # wishes that the cart holds
     coupon_code: str = ""
     points_asked: int = 0
     credit_asked: Decimal = ZERO
+    shipping_address: Mapping[str, Any] | None = None
+    fulfillment: Mapping[str, Any] | None = None
+    # Shipping
     shipping_cost: Decimal | None = None  # None: not known yet
     shipping_discount: Decimal = ZERO
     shipping_tax_rate: Decimal | None = None
     shipping_tax: Decimal = ZERO
+    # wallets, in the order in which they pay
     points_redeemed: int = 0
     points_value: Decimal = ZERO
     points_earned: int = 0
     credit_used: Decimal = ZERO
     gift_card_used: Decimal = ZERO
-    problems: tuple[str, ...] = ()  # codes of what keeps the cart from being paid, first one shown
-    facts: dict[str, Any] = field(default_factory=dict)  # what steps leave for the serializer, by step name
+    problems: tuple[str, ...] = ()  # codes of what keeps the cart from being paid; the first is shown
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what steps leave for the serializer, by step name
 
-    @property
-    def subtotal(self) -> Decimal:
-        """Items before tax, discounts excluded already: the sum of the lines' net amounts plus their discounts' net."""
-        return sum((line.unit_price_excluding_tax * line.quantity for line in self.lines), ZERO)
-
-    @property
-    def items_net(self) -> Decimal:
-        return sum((line.net for line in self.lines), ZERO)
-
-    @property
-    def items_tax(self) -> Decimal:
-        return sum((line.tax for line in self.lines), ZERO)
-
-    @property
-    def handling(self) -> Decimal:
-        return sum((line.handling for line in self.lines), ZERO)
-
-    @property
-    def handling_tax(self) -> Decimal:
-        return sum((line.handling_tax for line in self.lines), ZERO)
+    def totals(self) -> Totals:
+        amount = discount = promotion = coupon = subtotal = net = tax = handling = handling_tax = ZERO
+        for line in self.lines:
+            amount += line.amount
+            subtotal += line.subtotal
+            net += line.net
+            tax += line.tax
+            handling += line.handling
+            handling_tax += line.handling_tax
+            if line.discounts:
+                discount += line.discount
+                promotion += line.discount_from(PROMOTION)
+                coupon += line.discount_from(COUPON)
+        shipping = ZERO if self.shipping_cost is None else self.shipping_cost - self.shipping_discount
+        total_tax = tax + handling_tax + self.shipping_tax
+        grand_total = net + handling + shipping + total_tax
+        other_savings = self.points_value + self.credit_used + self.gift_card_used
+        return Totals(
+            amount=amount,
+            discount=discount,
+            promotion_discount=promotion,
+            coupon_discount=coupon,
+            subtotal=subtotal,
+            items_net=net,
+            items_tax=tax,
+            subtotal_including_tax=net + tax + discount,
+            handling=handling,
+            handling_tax=handling_tax,
+            shipping=shipping,
+            total_tax=total_tax,
+            grand_total=grand_total,
+            other_savings=other_savings,
+            to_be_paid=max(grand_total - other_savings, ZERO),
+        )
 
 
 class PricingStep(Protocol):
@@ -111,4 +181,17 @@ def price(quote: Quote, steps: Iterable[PricingStep]) -> Quote:
     return quote
 
 
-__all__ = ["Line", "PricingStep", "Quote", "price", "replace", "rounded", "tax_inside", "tax_on"]
+__all__ = [
+    "COUPON",
+    "PROMOTION",
+    "Discount",
+    "Line",
+    "PricingStep",
+    "Quote",
+    "Totals",
+    "price",
+    "replace",
+    "rounded",
+    "tax_inside",
+    "tax_on",
+]
