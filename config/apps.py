@@ -1,4 +1,6 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class ProjectConfig(AppConfig):
@@ -6,3 +8,11 @@ class ProjectConfig(AppConfig):
     label = "storefront_config"
 
 
+class BackOfficeConfig(AdminConfig):
+    """Django's admin with our site; also imports what apps add to each other's pages and to the dashboard."""
+
+    default_site = "storefront.admin_base.default_site"
+
+    def ready(self) -> None:
+        super().ready()
+        autodiscover_modules("panels")

@@ -22,6 +22,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "otp_verify_network": "300/3600",  # tries to verify a code per network
     "login_contact": "10/900",  # wrong passwords per contact
     "login_network": "100/3600",  # password logins per network
+    "staff_login_contact": "10/900",  # wrong passwords, and wrong second steps, per member of staff
+    "staff_login_network": "100/900",  # staff sign-in steps per network
     "cart_create": "60/60",  # new carts per caller
     "upload": "30/3600",  # uploads per caller
 }
@@ -85,6 +87,8 @@ class Conf:
     SWEEP_SECONDS: int = 5
     # staff
     STAFF_TWO_FACTOR: str = "required"  # required | optional
+    STAFF_SESSION_SECONDS: int = 12 * 3600
+    STAFF_IDLE_SECONDS: int = 30 * 60
 
 
 @cache

@@ -19,10 +19,10 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "config.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "config.middleware.AuthenticationMiddleware",
     "config.middleware.OtpMiddleware",
     "config.middleware.MessageMiddleware",
+    "storefront.staff.middleware.StaffMiddleware",
     "config.middleware.XFrameOptionsMiddleware",
 ]
 
@@ -175,6 +176,8 @@ STOREFRONT = {
     "TOKEN_KEYS": tuple(env.list("TOKEN_KEYS", default=[])),
     "OTP_KEYS": tuple(env.list("OTP_KEYS", default=[])),
     "STAFF_TWO_FACTOR": env.str("STAFF_TWO_FACTOR", default="required"),
+    "STAFF_SESSION_SECONDS": env.int("STAFF_SESSION_SECONDS", default=12 * 3600),
+    "STAFF_IDLE_SECONDS": env.int("STAFF_IDLE_SECONDS", default=30 * 60),
 }
 
 # --- people ---------------------------------------------------------------------------------------------------------
@@ -189,7 +192,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = STOREFRONT["STAFF_SESSION_SECONDS"]
 SESSION_COOKIE_HTTPONLY = True
 LOGIN_URL = reverse_lazy("admin:login")
 OTP_TOTP_ISSUER = env.str("OTP_TOTP_ISSUER", default="Storefront")
@@ -230,4 +233,50 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["storefront.schema.finish"],
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "displayOperationId": True},
+}
+
+# --- back office ----------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Storefront",
+    "SITE_HEADER": "Storefront",
+    "SITE_SYMBOL": "storefront",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "storefront.admin_base.environment",
+    "BORDER_RADIUS": "6px",
+    "STYLES": ["storefront.admin_base.stylesheet"],
+    "SCRIPTS": ["storefront.admin_base.script"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "storefront.admin_base.favicon"}],
+    "ACCOUNT": {"navigation": "storefront.admin_base.account_links"},
+    "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "storefront.admin_base.menu"},
+    "COLORS": {
+        "base": {
+            "50": "oklch(98.4% .003 230)",
+            "100": "oklch(96.6% .004 230)",
+            "200": "oklch(92.6% .008 230)",
+            "300": "oklch(86.8% .012 230)",
+            "400": "oklch(70.4% .020 232)",
+            "500": "oklch(55.2% .024 232)",
+            "600": "oklch(44.6% .025 232)",
+            "700": "oklch(37.2% .025 232)",
+            "800": "oklch(27.9% .022 232)",
+            "900": "oklch(20.8% .018 232)",
+            "950": "oklch(13.5% .014 232)",
+        },
+        "primary": {
+            "50": "oklch(97.4% .014 205)",
+            "100": "oklch(94.2% .030 205)",
+            "200": "oklch(88.6% .054 206)",
+            "300": "oklch(80.6% .080 207)",
+            "400": "oklch(71.0% .097 210)",
+            "500": "oklch(60.4% .098 214)",
+            "600": "oklch(50.6% .086 217)",
+            "700": "oklch(44.0% .074 219)",
+            "800": "oklch(37.8% .062 221)",
+            "900": "oklch(32.6% .050 223)",
+            "950": "oklch(23.6% .038 226)",
+        },
+    },
 }

@@ -1,0 +1,114 @@
+"""The first page of the back office: figures and charts that the apps registered in `storefront.panels`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from storefront import panels, services
+from storefront.models import Store
+
+_COLOURS = {
+    "good": "var(--color-good)",
+    "warning": "var(--color-warning)",
+    "bad": "var(--color-bad)",
+    "info": "var(--color-primary-500)",
+    "neutral": "var(--color-base-400)",
+}
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """What the dashboard shows: one query for the stores, the rest at most once a minute."""
+    stores = list(Store.objects.order_by("name").values("pk", "name")[:200])
+    asked = request.GET.get("store", "")
+    store_id = asked if any(store["pk"] == asked for store in stores) else None
+    if len(stores) == 1:
+        store_id = stores[0]["pk"]
+    tiles, charts = panels.dashboard(request=request, store_id=store_id, now=timezone.now())
+    return {
+        "tiles": [{"tile": tile, "figure": figure} for tile, figure in tiles],
+        "charts": [{"tile": tile, "chart": chart, **_for_chart_js(chart)} for tile, chart in charts],
+        "stores": stores if len(stores) > 1 else [],
+        "chosen_store": store_id,
+    }
+
+
+def _for_chart_js(chart: panels.Chart) -> dict[str, str]:
+    def one(series: panels.Series) -> dict[str, Any]:
+        colour = _COLOURS[series.tone]
+        look: dict[str, Any] = {"backgroundColor": colour, "borderRadius": 3, "maxBarThickness": 28}
+        if chart.kind == "line":
+            look = {
+                "borderColor": colour,
+                "backgroundColor": colour,
+                "borderWidth": 2,
+                "pointRadius": 0,
+                "tension": 0.3,
+            }
+        return {"label": str(series.title), "data": list(series.values), **look}
+
+    data = {"labels": [str(label) for label in chart.labels], "datasets": [one(series) for series in chart.series]}
+    axis = {"grid": {"display": False}, "stacked": chart.stacked, "ticks": {"maxRotation": 0, "autoSkip": True}}
+    options = {
+        "responsive": True,
+        "maintainAspectRatio": False,
+        "animation": False,
+        "interaction": {"mode": "index", "intersect": False},
+        "plugins": {
+            "legend": {
+                "display": len(chart.series) > 1,
+                "align": "end",
+                "position": "top",
+                "labels": {"boxWidth": 10, "boxHeight": 10, "usePointStyle": True},
+            },
+            "tooltip": {"enabled": True},
+        },
+        "scales": {
+            "x": axis,
+            "y": {
+                "beginAtZero": True,
+                "stacked": chart.stacked,
+                "ticks": {"precision": 0, "maxTicksLimit": 5},
+                "grid": {},
+            },
+        },
+    }
+    return {"data": json.dumps(data), "options": json.dumps(options)}
+
+
+def workers(period: panels.Period) -> panels.Figure:
+    """Which workers lately said that they live."""
+    names = services.worker_names()
+    if not names:
+        return panels.Figure(_("None"), _("Messages wait until one runs."), tone="bad")
+    return panels.Figure(len(names), ", ".join(names), tone="good")
+
+
+def keys_in_use(period: panels.Period) -> panels.Figure:
+    from django.db.models import Count, Q
+
+    from storefront.models import ApiKey
+
+    live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=period.now))
+    found = ApiKey.objects.filter(**period.scope).aggregate(
+        live=Count("pk", filter=live), used=Count("pk", filter=live & Q(last_used_at__gte=period.day_ago))
+    )
+    detail = _("%(used)d used in the last 24 hours") % {"used": found["used"]}
+    return panels.Figure(found["live"], detail, reverse("admin:storefront_apikey_changelist"))
+
+
+def register() -> None:
+    panels.tile("kernel.workers", title=_("Workers"), icon="bolt", compute=workers, order=90)
+    panels.tile(
+        "kernel.keys",
+        title=_("Live API keys"),
+        icon="key",
+        compute=keys_in_use,
+        permission="storefront.view_apikey",
+        order=95,
+    )
