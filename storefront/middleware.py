@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404
 
-from storefront import errors, wire
+from storefront import errors, origin, wire
 from storefront.conf import conf
 from storefront.errors import DomainError
-from storefront.ids import new_ulid
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 logger = structlog.get_logger("storefront.request")
@@ -54,6 +53,7 @@ class StorefrontMiddleware:
             structlog.contextvars.unbind_contextvars("request_id")
 
     def _api(self, request: HttpRequest) -> HttpResponse:
+        origin.remember(request)
         try:
             check_input(request)
         except DomainError as error:
@@ -79,7 +79,7 @@ class StorefrontMiddleware:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         if 8 <= len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():
             return str(given)
-        return new_ulid()
+        return os.urandom(8).hex()
 
 
 def check_input(request: HttpRequest) -> None:
@@ -118,22 +118,29 @@ def _outside_views(response: HttpResponse) -> DomainError:
 
 
 def back_office_only(middleware: type[Any]) -> type[Any]:
-    """The same middleware, passing requests of the API straight on: sessions, CSRF and messages are for staff."""
+    """The same middleware for staff pages only: sessions, CSRF and messages mean nothing to the API.
+
+    A run of them costs a request of the API one call: the first one passes it straight to what follows the last.
+    """
 
     class BackOffice(middleware):  # type: ignore[misc]
+        def __init__(self, get_response: GetResponse) -> None:
+            super().__init__(get_response)
+            following = getattr(get_response, "__wrapped__", None)  # Django wraps each one to turn errors into answers
+            self.straight: GetResponse = getattr(following, "straight", get_response)
+
         def __call__(self, request: HttpRequest) -> Any:
             if request.path_info.startswith(API_PREFIX):
-                return self.get_response(request)
+                return self.straight(request)
             return super().__call__(request)
 
-        def process_view(self, request: HttpRequest, *args: Any) -> Any:
-            if request.path_info.startswith(API_PREFIX) or not hasattr(middleware, "process_view"):
-                return None
-            return super().process_view(request, *args)
+    if hasattr(middleware, "process_view"):
 
+        def process_view(self: Any, request: HttpRequest, *args: Any) -> Any:
+            if request.path_info.startswith(API_PREFIX):
+                return None
+            return middleware.process_view(self, request, *args)
+
+        BackOffice.process_view = process_view  # type: ignore[attr-defined]
     BackOffice.__name__ = BackOffice.__qualname__ = middleware.__name__
     return BackOffice
-
-
-def is_debug() -> bool:
-    return bool(settings.DEBUG)

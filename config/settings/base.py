@@ -49,8 +49,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "storefront.middleware.StorefrontMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "config.middleware.WhiteNoiseMiddleware",
     "config.middleware.SessionMiddleware",
     "config.middleware.CommonMiddleware",
