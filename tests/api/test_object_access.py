@@ -1,0 +1,141 @@
+"""Every served route with an id in its path, called by everybody who has no business there (R-13).
+
+The table of routes is read from the code: a new route whose parameters have no foreign value here fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from storefront import schema
+from storefront.models import Store
+from tests.api import shoppers
+from tests.conftest import Api
+
+pytestmark = pytest.mark.django_db
+
+PARAMETER = re.compile(r"{(\w+)}")
+# Parameters that name things which are everybody's to read, by operation tag.
+PUBLIC = {"catalog": {"product_id", "variant_id"}}
+BODIES: dict[str, Any] = {
+    "update-cart": {"product_id": "p", "variant_id": None, "quantity": 1},
+    "update-user": {"first_name": "Mallory"},
+    "update-notification-preferences": {"notification_preferences": {}},
+    "create-notification-preferences": {"notification_preferences": {}},
+}
+
+
+def _cases() -> list[tuple[str, str, str, set[str]]]:
+    found = []
+    for name, (operation, _view, _action) in sorted(schema.served().items()):
+        parameters = set(PARAMETER.findall(operation.path)) - PUBLIC.get(operation.tag, set())
+        if parameters:
+            found.append((name, operation.method, operation.path, parameters))
+    return found
+
+
+@pytest.fixture
+def victim(store: Store, configure: Any) -> Api:
+    """A registered shopper with a cart."""
+    from catalog import demo
+
+    configure(OTP_DEBUG=True)
+    demo.build(store=store)
+    api = shoppers.registered(store, "victim@example.com")
+    listed = api.get("/catalog/products?limit=100").json()["content"]["products"]
+    product = next(p for p in listed if p["stock_available"] and not p["variants"] and p["product_type"] == "physical"
+                   and p["pricing"]["min_order_quantity"] == 1)
+    created = api.post("/carts", {"items": [{"product_id": product["id"], "variant_id": None, "quantity": 1}]})
+    assert created.status_code == 200, created.content
+    api.cart_id = created.json()["content"]["cart"]["id"]  # type: ignore[attr-defined]
+    return api
+
+
+def _foreign(parameter: str, path: str, victim: Any) -> str:
+    """The victim's value for a path parameter."""
+    if parameter == "user_id" or path.startswith("/auth/user/"):
+        return str(victim.user_id)
+    if parameter == "id" and path.startswith("/carts/"):
+        return str(victim.cart_id)
+    raise AssertionError(f"{path}: say here what a foreign {parameter} is")
+
+
+def _logged_out(store: Store) -> Api:
+    api = shoppers.registered(store, "gone@example.com")
+    return api.take(api.post("/auth/logout"))
+
+
+def _ended(store: Store) -> Api:
+    api = shoppers.registered(store, "ended@example.com")
+    api.post("/auth/logout")
+    return api
+
+
+STRANGERS: dict[str, Callable[[Store], Api]] = {
+    "a visitor": shoppers.visitor,
+    "another shopper": lambda store: shoppers.registered(store, "other@example.com"),
+    "a shopper who logged out": _logged_out,
+    "an ended session": _ended,
+}
+
+
+def _everything() -> dict[str, list[Any]]:
+    """All rows but those that a stranger's own sign-in makes."""
+    labels = {"storefront_carts", "storefront_accounts", "storefront_customers"}
+    ignored = {"OtpChallenge", "Session", "RefreshToken", "SecurityEvent"}
+    return {
+        model.__name__: sorted(map(str, model._default_manager.values_list()))
+        for model in apps.get_models()
+        if model._meta.app_label in labels and model.__name__ not in ignored
+    }
+
+
+def _send(api: Api, name: str, method: str, address: str) -> Any:
+    if "profile-image" in name and method in ("post", "put"):
+        return getattr(api.client, method)(
+            f"/api/v1/{api.store.pk}/storefront{address}",
+            {"image": SimpleUploadedFile("a.png", b"not a picture")} if method == "post" else b"{}",
+            headers={"Authorization": f"Bearer {api.token}"},
+            **({} if method == "post" else {"content_type": "application/json"}),
+        )
+    body = BODIES.get(name) if method in ("post", "put", "delete") else None
+    return api.request(method.upper(), address, body)
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_no_stranger_reads_changes_or_confirms_anything(stranger: str, victim: Api, store: Store) -> None:
+    caller = STRANGERS[stranger](store)
+    before = _everything()
+    cases = _cases()
+    assert len(cases) >= 13
+    for name, method, path, parameters in cases:
+        address = path
+        for parameter in parameters:
+            address = address.replace(f"{{{parameter}}}", _foreign(parameter, path, victim))
+        missing = path
+        for parameter in parameters:
+            missing = missing.replace(f"{{{parameter}}}", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        foreign = _send(caller, name, method, address)
+        unknown = _send(caller, name, method, missing)
+        assert foreign.status_code in (400, 401, 404), (name, foreign.content)
+        assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content), name
+    assert _everything() == before
+
+
+def test_a_token_of_another_store_opens_nothing(victim: Api, store: Store, other_store: Store, configure: Any) -> None:
+    Store.objects.filter(pk=other_store.pk).update(debug_mode=True)
+    outsider = shoppers.registered(Store.objects.get(pk=other_store.pk), "victim@example.com")
+    outsider.store = store
+    before = _everything()
+    for name, method, path, parameters in _cases():
+        address = path
+        for parameter in parameters:
+            address = address.replace(f"{{{parameter}}}", _foreign(parameter, path, victim))
+        assert _send(outsider, name, method, address).status_code == 401, name
+    assert _everything() == before
