@@ -5,7 +5,7 @@ Each protocol has a default implementation in an app above and a contract test i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -162,4 +162,179 @@ class Channel(Protocol):
 
     def reports(self, *, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> list[DeliveryReport]:
         """The reports in a provider's callback. Raises PermissionError when its signature does not hold."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where goods go, as far as rates depend on it. `state` is the state's code, for GST the two digits."""
+
+    country: str
+    state: str = ""
+    pincode: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaxedGoods:
+    """What is taxed: a sku, or "" for shipping and handling. `amount` is after discounts, in the store's currency."""
+
+    sku: Sku | None
+    amount: Decimal
+    rate_hint: Decimal  # percent, from the catalogue
+
+
+class Tax(Protocol):
+    """`TAX`: which rates apply to these lines at this place? Called in a step's `gather`, with a time-out."""
+
+    def rates(self, store_id: str, goods: Sequence[TaxedGoods], *, origin: Place, to: Place | None) -> list[Decimal]:
+        """One rate in percent for each of `goods`, in order. `to` is None while the place isn't known.
+
+        Raises `storefront.errors.Unavailable` when no answer can be had in time.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """Lines that leave one stock location together. Weight in grams, value after discounts with tax."""
+
+    location_id: str
+    quantities: Mapping[Sku, int]
+    weight: int
+    value: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShippingRate:
+    """One way to send a parcel; `amount` excludes tax. `courier` is "" for a flat method."""
+
+    method_id: str
+    name: str
+    amount: Decimal
+    tax_rate: Decimal = ZERO
+    courier: str = ""
+    days: int | None = None
+
+
+class ShippingRates(Protocol):
+    """`SHIPPING_RATES`: what does it cost to send these parcels there? Called in a step's `gather`, with a time-out."""
+
+    def rates(self, store_id: str, parcels: Sequence[Parcel], *, to: Place) -> list[list[ShippingRate]]:
+        """The offers for each parcel, in order; an empty list where nobody delivers. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """A coupon or promotion against a cart. `saving` is what it would take off; `reason` and `suggestion`, for people,
+    say why it does not apply and what to add."""
+
+    kind: str  # coupon | promotion
+    offer_id: str
+    applicable: bool
+    saving: Decimal = ZERO
+    reason: str = ""
+    suggestion: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Offers(Protocol):
+    """`OFFERS`: which coupons and promotions fit, and why not? A constant number of queries, however many are live."""
+
+    def evaluate(self, quote: Any, *, kind: str) -> list[Offer]:
+        """Every offer of that kind that the shopper may see, against a `storefront.pricing.Quote`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What an order takes of something scarce: `amount` of `resource` ("stock", "coupon", "points", "credit",
+    "gift_card") named `key`, for `owner`, the order's own id. The same claim made again is the same claim."""
+
+    resource: str
+    key: str
+    amount: Decimal
+    owner: str
+
+
+class Claims(Protocol):
+    """`CLAIMS`: a kind of scarce things. Called in the order's transaction; touches local rows only, in the order of
+    `key`, by conditional updates, so that nothing is ever over-spent and two orders never deadlock."""
+
+    def resources(self) -> Collection[str]:
+        """The kinds that this plug keeps."""
+        ...
+
+    def hold(self, store_id: str, claims: Sequence[Claim]) -> None:
+        """Takes all of them or raises a DomainError naming what is short. Repeating is harmless."""
+        ...
+
+    def confirm(self, store_id: str, owner: str) -> None:
+        """Spends what `owner` holds. Repeating is harmless."""
+        ...
+
+    def release(self, store_id: str, owner: str) -> None:
+        """Gives back what `owner` holds and has not spent. Repeating is harmless."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaymentEvent:
+    """What a gateway says of a payment. `event_id` repeats when the event does."""
+
+    event_id: str
+    payment_id: str
+    status: str  # pending | success | failed | refunded
+    amount: Decimal
+    currency: str
+
+
+class PaymentGateway(Protocol):
+    """`PAYMENT_GATEWAYS`, by code. Called after commit, so each call may be repeated with the same ids."""
+
+    def start(
+        self, *, store_id: str, payment_id: str, amount: Decimal, currency: str, details: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Begins a payment; what the client needs to go on. Raises Unavailable."""
+        ...
+
+    def status(self, *, store_id: str, payment_id: str) -> PaymentEvent:
+        """The gateway's own word on a payment."""
+        ...
+
+    def refund(self, *, store_id: str, payment_id: str, refund_id: str, amount: Decimal) -> PaymentEvent: ...
+
+    def events(self, *, store_id: str, headers: Mapping[str, str], body: bytes) -> list[PaymentEvent]:
+        """The events in a callback. Raises PermissionError when its signature does not hold."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchQuery:
+    """A product search: at most ten words of `text`, a parsed `filter`, `facets` to count, `sort` as (field, down)."""
+
+    text: str
+    filter: Any = None
+    facets: tuple[str, ...] = ()
+    sort: tuple[tuple[str, bool], ...] = ()
+    offset: int = 0
+    limit: int = 25
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchResult:
+    skus: tuple[Sku, ...]  # of the page, best first
+    total: int
+    facet_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    facet_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+class Search(Protocol):
+    """`SEARCH`: which products match? An index that may lag behind the catalogue by seconds."""
+
+    def find(self, store_id: str, query: SearchQuery) -> SearchResult: ...
+
+    def index(self, store_id: str, product_ids: Collection[str]) -> None:
+        """Brings these products up to date, or takes them out. Repeating is harmless."""
         ...
