@@ -279,6 +279,22 @@ class StoreAdminSite(UnfoldAdminSite):
             request, "storefront/staff/refused.html", {"message": message}, title=_("Not possible"), status=status
         )
 
+    def confirm(
+        self,
+        request: HttpRequest,
+        *,
+        title: Any,
+        text: Any,
+        button: Any,
+        back: str = "",
+        form: forms.Form | None = None,
+        dangerous: bool = False,
+        status: int = 200,
+    ) -> HttpResponse:
+        """A page that asks before something is done; its form posts to the same address."""
+        context = {"text": text, "button": button, "back": back, "form": form, "dangerous": dangerous}
+        return self.render(request, "storefront/staff/confirm.html", context, title=title, status=status)
+
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         from storefront.staff import views as staff

@@ -69,6 +69,12 @@ def rotate_key(*, store: Store, key: ApiKey, overlap: timedelta = timedelta(hour
     return new
 
 
+def revoke_key(*, store: Store, key: ApiKey) -> None:
+    """Ends a key at once here, elsewhere within STORE_CACHE_SECONDS. Safe to repeat: the first moment stays."""
+    ApiKey.objects.filter(store=store, pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    transaction.on_commit(selectors.forget)
+
+
 def free_slug(*, name: str, taken: Any, fallback: str = "item") -> str:
     """A slug of `name` for which `taken(slug)` is false."""
     base = slugify(name)[:50] or fallback
