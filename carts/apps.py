@@ -7,3 +7,12 @@ class CartsConfig(AppConfig):
     label = "storefront_carts"
     verbose_name = _("Carts")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from storefront import events
+
+        from . import services
+
+        events.on("shopper.merged", services.merge_carts)
+        events.on("shopper.erased", services.erase_carts)
+        events.on("sweep", services.purge_expired)

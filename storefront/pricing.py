@@ -26,6 +26,13 @@ class Discount(NamedTuple):
     amount: Decimal
 
 
+class Problem(NamedTuple):
+    """What keeps a cart from being paid: a stable code, and the product that it is about if it is about one."""
+
+    code: str
+    name: str = ""
+
+
 class Line(NamedTuple):
     """One sku in the quote. Amounts are of the whole line in `Quote.currency`, rounded, unless they say "unit".
 
@@ -123,7 +130,7 @@ class Quote:
     points_earned: int = 0
     credit_used: Decimal = ZERO
     gift_card_used: Decimal = ZERO
-    problems: tuple[str, ...] = ()  # codes of what keeps the cart from being paid; the first is shown
+    problems: tuple[Problem, ...] = ()  # what keeps the cart from being paid; the first is shown
     facts: Mapping[str, Any] = field(default_factory=dict)  # what steps leave for the serializer, by step name
 
     def totals(self) -> Totals:
@@ -187,6 +194,7 @@ __all__ = [
     "Discount",
     "Line",
     "PricingStep",
+    "Problem",
     "Quote",
     "Totals",
     "price",

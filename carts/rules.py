@@ -1,0 +1,101 @@
+"""Facts about quantities and readiness. Pure: sellables and quotes in, refusals and problems out."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from storefront.contracts import Sellable
+from storefront.errors import DomainError
+from storefront.pricing import Problem, Quote
+
+from .errors import AboveMaximum, BelowMinimum, OutOfStock, ProductNotFound, VariantRequired, WrongStep
+
+MAX_LINES = 250  # different skus in a cart
+MAX_QUANTITY = 1_000_000  # units of one sku, whatever the product says
+
+# What a shopper reads in `status_error_message`; %(name)s is the product at fault.
+PROBLEMS: dict[str, str | Promise] = {
+    "cart_empty": gettext_lazy("Your cart is empty."),
+    "item_unavailable": gettext_lazy("%(name)s is no longer available."),
+    "item_out_of_stock": gettext_lazy("There are not enough units of %(name)s left."),
+    "item_quantity": gettext_lazy("%(name)s cannot be ordered in this quantity."),
+    "address_missing": gettext_lazy("Please add a billing and a shipping address."),
+    "fulfillment_missing": gettext_lazy("Please choose how you want to get your order."),
+}
+
+
+def stock_suffices(sellable: Sellable | None, quantity: int) -> bool:
+    """Whether that many can be sold now; backorder counts as stock."""
+    if sellable is None or not sellable.active or sellable.needs_variant:
+        return False
+    return sellable.available is None or sellable.backorder or quantity <= sellable.available
+
+
+def refusal(sellable: Sellable | None, quantity: int, *, field: str, variant_field: str = "variant_id") -> DomainError | None:
+    """Why a cart cannot hold `quantity` (at least 1) of this, or None (D-20). `field` names the quantity in the body.
+
+    Steps are counted from the minimum: from 2 in steps of 3 are 2, 5, 8.
+    """
+    if sellable is None or not sellable.active:
+        return ProductNotFound()
+    if sellable.needs_variant:
+        return VariantRequired(field=variant_field)
+    available = None if sellable.backorder else sellable.available
+    if available is not None and available < 1:
+        return OutOfStock(field=field)
+    if quantity < sellable.min_quantity:
+        return BelowMinimum(_("Please order at least %(count)d.") % {"count": sellable.min_quantity}, field=field)
+    if sellable.max_quantity is not None and quantity > sellable.max_quantity:
+        return AboveMaximum(_("You can order at most %(count)d.") % {"count": sellable.max_quantity}, field=field)
+    if sellable.step > 1 and (quantity - sellable.min_quantity) % sellable.step:
+        return WrongStep(
+            _("Please order %(first)d, %(second)d, %(third)d and so on.")
+            % {
+                "first": sellable.min_quantity,
+                "second": sellable.min_quantity + sellable.step,
+                "third": sellable.min_quantity + 2 * sellable.step,
+            },
+            field=field,
+        )
+    if available is not None and quantity > available:
+        return OutOfStock(_("Only %(count)d left.") % {"count": available}, field=field)
+    return None
+
+
+def line_problem(sellable: Sellable | None, quantity: int) -> Problem | None:
+    """What keeps a line that is already in a cart from being bought; rules may have changed since it was put there."""
+    found = refusal(sellable, quantity, field="quantity")
+    if found is None:
+        return None
+    name = sellable.product_name if sellable is not None else _("An item")
+    match found:
+        case OutOfStock():
+            return Problem("item_out_of_stock", name)
+        case ProductNotFound() | VariantRequired():
+            return Problem("item_unavailable", name)
+        case _:
+            return Problem("item_quantity", name)
+
+
+def readiness(quote: Quote) -> tuple[Problem, ...]:
+    """All that keeps a priced cart from being paid, in the order in which a shopper can mend it.
+
+    A cart of digital goods alone needs neither address nor delivery (D-46).
+    """
+    found = list(quote.problems)
+    if not quote.lines:
+        found.append(Problem("cart_empty"))
+    elif any(line.sellable is None or line.sellable.product_type != "digital" for line in quote.lines):
+        if quote.shipping_address is None:
+            found.append(Problem("address_missing"))
+        if quote.fulfillment is None:
+            found.append(Problem("fulfillment_missing"))
+    return tuple(found)
+
+
+def problem_text(problem: Problem) -> str:
+    """The sentence for a problem. A step may add its own codes to PROBLEMS."""
+    text = PROBLEMS.get(problem.code, gettext_lazy("This cart cannot be paid yet."))
+    return str(text) % {"name": problem.name}

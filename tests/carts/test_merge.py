@@ -1,0 +1,214 @@
+"""What becomes of a visitor's cart at login (D-21), and of everything at erasure (D-14)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from carts.models import Cart, CartLine
+from storefront import events
+from storefront.contracts import Shopper, Sku
+from storefront.models import Store
+from tests.carts.conftest import make_shopper, quantities
+from tests.carts.fakes import FakeCatalog
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.carts.urls")]
+NewCart = Callable[..., Cart]
+STRATEGIES = ["merge", "guest_wins", "account_wins"]
+
+
+@pytest.fixture
+def account(store: Store) -> Shopper:
+    return make_shopper(store, "account", is_logged_in=True, is_anonymous=False)
+
+
+@pytest.fixture
+def pot(store: Store) -> Sku:
+    return FakeCatalog.put(store.pk, "POT")
+
+
+def log_in(store: Store, strategy: str = "merge") -> None:
+    events.send("shopper.merged", store=store, from_user_id="guest-1", to_user_id="account", strategy=strategy)
+
+
+def of(user_id: str) -> dict[str, dict[Sku, int]]:
+    return {cart.pk: quantities(cart) for cart in Cart.objects.filter(user_id=user_id)}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "held"),
+    [
+        ("merge", {"TEA": 3, "CUP": 4, "POT": 1}),
+        ("guest_wins", {"TEA": 3, "CUP": 1}),
+        ("account_wins", {"TEA": 2, "CUP": 4, "POT": 1}),
+    ],
+)
+def test_the_cart_in_hand_keeps_its_id_and_the_strategy_fills_it(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, cup: Sku, pot: Sku, new_cart: NewCart, strategy: str, held: Any
+) -> None:
+    guest = new_cart(store, shopper, {tea: 3, cup: 1})
+    new_cart(store, account, {tea: 2, cup: 4, pot: 1})
+    log_in(store, strategy)
+    assert {cart: {sku.product_id: n for sku, n in lines.items()} for cart, lines in of("account").items()} == {
+        guest.pk: held
+    }
+    assert of("guest-1") == {}
+    assert CartLine.objects.count() == len(held)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_it_is_the_same_whichever_cart_is_the_newer(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, pot: Sku, new_cart: NewCart, client_of: Any, strategy: str
+) -> None:
+    new_cart(store, account, {pot: 1})
+    guest = new_cart(store, shopper, {tea: 1})
+    new_cart(store, account, {pot: 2})
+    log_in(store, strategy)
+    assert client_of(store, account).get("/carts/users/account").json()["content"]["cart"]["id"] == guest.pk
+    assert list(of("account")) == [guest.pk]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_visitors_cart_becomes_the_accounts_first(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart, client_of: Any, strategy: str
+) -> None:
+    guest = new_cart(store, shopper, {tea: 1})
+    log_in(store, strategy)
+    assert of("account") == {guest.pk: {tea: 1}}
+    assert client_of(store, shopper).get(f"/carts/{guest.pk}").status_code == 404
+    assert client_of(store, account).get(f"/carts/{guest.pk}").status_code == 200
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_an_account_keeps_its_cart_when_the_visitor_has_none(
+    store: Store, account: Shopper, tea: Sku, new_cart: NewCart, strategy: str
+) -> None:
+    kept = new_cart(store, account, {tea: 1})
+    log_in(store, strategy)
+    assert of("account") == {kept.pk: {tea: 1}}
+    assert Cart.objects.get().version == 1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("empty", ["guest", "account"])
+def test_an_empty_cart_wins_over_nothing(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart, strategy: str, empty: str
+) -> None:
+    guest = new_cart(store, shopper, {tea: 1})
+    other = new_cart(store, account, {tea: 2})
+    CartLine.objects.filter(cart=guest if empty == "guest" else other).delete()
+    log_in(store, strategy)
+    assert of("account") == {guest.pk: {tea: 2 if empty == "guest" else 1}}
+
+
+def test_two_empty_carts_become_one(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    guest = new_cart(store, shopper, {tea: 1})
+    new_cart(store, account, {tea: 2})
+    CartLine.objects.all().delete()
+    log_in(store)
+    assert of("account") == {guest.pk: {}}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_repeat_changes_nothing(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, cup: Sku, new_cart: NewCart, strategy: str
+) -> None:
+    new_cart(store, shopper, {tea: 1})
+    new_cart(store, account, {cup: 2})
+    log_in(store, strategy)
+    before = list(Cart.objects.values()), list(CartLine.objects.values())
+    log_in(store, strategy)
+    assert (list(Cart.objects.values()), list(CartLine.objects.values())) == before
+
+
+def test_a_shopper_who_is_the_account_already_is_left_alone(
+    store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    new_cart(store, shopper, {tea: 1})
+    before = list(Cart.objects.values())
+    events.send("shopper.merged", store=store, from_user_id="guest-1", to_user_id="guest-1", strategy="merge")
+    assert list(Cart.objects.values()) == before
+
+
+def test_carts_of_others_closed_and_expired_ones_are_left_alone(
+    store: Store, other_store: Store, shopper: Shopper, account: Shopper, stranger: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    FakeCatalog.put(other_store.pk, "TEA")
+    left = [
+        new_cart(store, stranger, {tea: 1}),
+        new_cart(other_store, make_shopper(other_store), {tea: 1}),
+        new_cart(store, shopper, {tea: 1}, now=timezone.now() - timedelta(days=31)),
+    ]
+    ordered = new_cart(store, account, {tea: 9})
+    Cart.objects.filter(pk=ordered.pk).update(closed_at=timezone.now())
+    before = list(Cart.objects.order_by("pk").values())
+    log_in(store)
+    assert list(Cart.objects.order_by("pk").values()) == before
+    assert len(left) + 1 == len(before)
+
+
+def test_a_merge_does_not_mind_rules_but_the_cart_tells(
+    store: Store, shopper: Shopper, account: Shopper, cup: Sku, new_cart: NewCart, client_of: Any
+) -> None:
+    guest = new_cart(store, shopper, {cup: 1})
+    new_cart(store, account, {cup: 8})
+    FakeCatalog.put(store.pk, "CUP", "RED", available=2)
+    log_in(store)
+    assert of("account") == {guest.pk: {cup: 8}}
+    read = client_of(store, account).get(f"/carts/{guest.pk}").json()["content"]["cart"]
+    assert read["cart_items"][0]["stock_available"] is False
+
+
+def test_what_clients_noted_is_united_with_the_visitors_on_top(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    new_cart(store, shopper, {tea: 1}, metadata={"a": "guest"})
+    new_cart(store, account, {tea: 1}, metadata={"a": "account", "b": "account"}, customer_note="Ring twice")
+    Cart.objects.filter(user_id="account").update(shipping_address={"city": "Pune"})
+    log_in(store)
+    cart = Cart.objects.get()
+    assert cart.metadata == {"a": "guest", "b": "account"}
+    assert (cart.customer_note, cart.shipping_address) == ("Ring twice", {"city": "Pune"})
+
+
+def test_an_account_that_wins_brings_its_note_and_address(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    new_cart(store, shopper, {tea: 1}, metadata={"a": "guest"}, customer_note="Guest")
+    new_cart(store, account, {tea: 1}, metadata={"b": "account"})
+    log_in(store, "account_wins")
+    cart = Cart.objects.get()
+    assert (cart.metadata, cart.customer_note) == ({"b": "account"}, "")
+
+
+def test_a_merge_moves_the_expiry_on(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    now = timezone.now()
+    new_cart(store, shopper, {tea: 1}, now=now - timedelta(days=20))
+    log_in(store)
+    assert Cart.objects.get().expires_at >= now + timedelta(days=30)
+
+
+# --- erasure --------------------------------------------------------------------------------------------------------
+def test_erasing_a_shopper_deletes_their_carts_and_nobody_elses(
+    store: Store, other_store: Store, shopper: Shopper, stranger: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    FakeCatalog.put(other_store.pk, "TEA")
+    kept = {new_cart(store, stranger, {tea: 1}).pk, new_cart(other_store, make_shopper(other_store), {tea: 1}).pk}
+    new_cart(store, shopper, {tea: 1})
+    new_cart(store, shopper, {tea: 1}, now=timezone.now() - timedelta(days=99))
+    ordered = new_cart(store, shopper, {tea: 1}, metadata={"n": "Asha"}, customer_note="For Asha")
+    Cart.objects.filter(pk=ordered.pk).update(closed_at=timezone.now(), shipping_address={"first_name": "Asha"})
+    for _time in range(2):
+        events.send("shopper.erased", store=store, user_id="guest-1", customer_id=None)
+        assert set(Cart.objects.values_list("pk", flat=True)) == kept | {ordered.pk}
+    left = Cart.objects.get(pk=ordered.pk)
+    assert (left.metadata, left.customer_note, left.shipping_address, left.billing_address) == ({}, "", None, None)
+    assert quantities(left) == {tea: 1}
