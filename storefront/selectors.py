@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+from weakref import WeakSet
 
 from django.utils import timezone
 
@@ -21,9 +22,15 @@ API_KEY_PREFIX = "pk_"
 
 
 class ShortMemory(Generic[Value]):
-    """A tiny cache in the process: at most `size` entries, each believed for `seconds()`. Safe between threads."""
+    """A tiny cache in the process: at most `size` entries, each believed for `seconds()`. Safe between threads.
+
+    `forget` empties all of them, those of other apps too.
+    """
+
+    made: ClassVar[WeakSet[ShortMemory[Any]]] = WeakSet()
 
     def __init__(self, *, size: int, seconds: Callable[[], float]) -> None:
+        self.made.add(self)
         self._entries: dict[str, tuple[float, Value]] = {}
         self._size = size
         self._seconds = seconds
@@ -134,5 +141,5 @@ def price_group_ids(*, store: Store, asked: str | None) -> tuple[str, ...]:
 
 def forget() -> None:
     """Drops what this process remembers, after a change here; other processes follow within STORE_CACHE_SECONDS."""
-    for memory in (_stores, _keys, _groups, _channels):
+    for memory in ShortMemory.made:
         memory.drop()

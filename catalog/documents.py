@@ -1,0 +1,244 @@
+"""The parts of the API's shapes that change only when staff change the product: made once, stored, sent as they are.
+
+Price, stock, promotions and what a category says of itself are left out; `serializers` adds them at each read.
+Everything here works on rows that `services.publish` has loaded and asks the database nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.core.files.storage import default_storage
+
+from storefront import origin
+
+from .models import Attribute, Product, ProductAttribute, ProductImage, ProductLink, Variant
+
+SIZES = ("tiny", "thumbnail", "standard", "zoom")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDocuments:
+    visible: bool
+    category_ids: str
+    document: str
+    detail_document: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantDocuments:
+    visible: bool
+    document: str
+    item_document: str
+    line_document: str
+    own_attributes: str
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def build(product: Product, priced: set[str]) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
+    """The documents of a product and, by id, of its variants. `priced` holds the ids of variants that have a price."""
+    every = list(product.variants.all())
+    varying = [variant for variant in every if not variant.is_standalone]
+    sold = varying or every
+    shown = [variant for variant in sold if product.active and variant.active and variant.pk in priced]
+    default = next((variant for variant in shown if variant.is_default), shown[0] if shown else None)
+    images = list(product.images.all())
+    facts = list(product.facts.all())
+    common = [fact for fact in facts if fact.variant_id is None]
+    shared = {
+        "short_description": product.short_description or None,
+        "product_type": product.type,
+        "tags": product.tags or None,
+        "reviews_rating_sum": float(product.reviews_rating_sum),
+        "reviews_count": product.reviews_count,
+    }
+    category_ids = [placing.category_id for placing in product.placings.all()]
+    plans: list[dict[str, Any]] = []  # subscription plans: none are sold yet
+    documents = {}
+    for variant in every:
+        own = [fact for fact in facts if fact.variant_id == variant.pk]
+        own_images = _images_of(variant, images)
+        name = variant_name(variant)
+        options = _associated_options(variant)
+        said = {fact.attribute_id for fact in own}
+        attributes = _attributes([*(fact for fact in common if fact.attribute_id not in said), *own])
+        mine = {
+            "short_description": variant.short_description or product.short_description or None,
+            "active": True,
+            "on_subscription": bool(plans),
+            "associated_options": options,
+            "images": own_images,
+            "subscription": plans,
+        }
+        of_variant = {
+            "id": variant.pk,
+            "product_id": product.pk,
+            "sku": variant.sku or None,
+            "slug": variant.slug,
+            "name": name,
+            "product_name": product.name,
+            "is_default": variant is default,
+            "videos": [],
+            **mine,
+        }
+        of_item = {
+            "product_id": product.pk,
+            "variant_id": None if variant.is_standalone else variant.pk,
+            "sku": variant.sku,
+            "product_slug": product.slug,
+            "variant_slug": product.slug if variant.is_standalone else variant.slug,
+            "product_name": product.name,
+            "variant_name": None if variant.is_standalone else name,
+            **shared,
+            "attributes": attributes,
+            **mine,
+        }
+        of_line = {
+            "slug": product.slug,
+            "product_name": product.name,
+            "variant_name": None if variant.is_standalone else name,
+            "product_type": product.type,
+            "image_url": own_images[0]["url_thumbnail"] if own_images else "",
+            "category_ids": category_ids,
+            "needs_variant": variant.is_standalone and bool(varying),
+            "details": {
+                "associated_options": options or None,
+                "attributes": attributes,
+                "subscriptions": plans or None,
+                "on_subscription": bool(plans),
+                "on_promotion": False,
+                "seller_id": None,
+                "seller_detail": None,
+            },
+        }
+        if variant.is_standalone:
+            of_item["associated_options"] = None
+        documents[variant.pk] = VariantDocuments(
+            visible=variant in shown,
+            document=_text(of_variant),
+            item_document=_text(of_item),
+            line_document=_text(of_line),
+            own_attributes=_text(_attributes(own)),
+        )
+    standalone = sold[0] if sold and not varying else None
+    document = {
+        "id": product.pk,
+        "sku": (standalone.sku or None) if standalone else None,
+        "name": product.name,
+        "slug": product.slug,
+        "active": True,
+        "on_subscription": bool(plans),
+        "has_variant": bool(varying),
+        **shared,
+        "attributes": _attributes(common),
+        "variant_options": variant_options(shown) if varying else None,
+        "images": [image(row) for row in images],
+        "subscription": plans,
+    }
+    detail = {
+        "description": product.description or None,
+        "hsn_code": product.hsn_code or None,
+        "videos": [],
+        "upselling_product_ids": _linked(product, ProductLink.Kind.UP_SELL),
+        "crossselling_product_ids": _linked(product, ProductLink.Kind.CROSS_SELL),
+        "seo": {
+            "title": product.seo_title or None,
+            "description": product.seo_description or None,
+            "keywords": product.seo_keywords or None,
+        },
+        "metadata": {str(key): str(value) for key, value in product.metadata.items()} or None,
+    }
+    return ProductDocuments(bool(shown), " ".join(category_ids), _text(document), _text(detail)), documents
+
+
+def variant_name(variant: Variant) -> str:
+    """Its own name, else its options: "Indigo, M"."""
+    return variant.name or ", ".join(option.choice.name for option in _ordered(variant))
+
+
+def _ordered(variant: Variant) -> list[Any]:
+    return sorted(variant.options.all(), key=lambda option: (option.attribute.sort_order, option.attribute.name))
+
+
+def _associated_options(variant: Variant) -> dict[str, Any]:
+    return {
+        option.attribute.key: {
+            "name": option.attribute.name,
+            "type": option.attribute.type,
+            "value": _choice(option.attribute, option.choice),
+        }
+        for option in _ordered(variant)
+    }
+
+
+def _choice(attribute: Attribute, choice: Any) -> Any:
+    if attribute.type == Attribute.Type.COLOR:
+        return {"name": choice.name, "hexcode": choice.hexcode}
+    return choice.name
+
+
+def variant_options(variants: Iterable[Variant]) -> list[dict[str, Any]]:
+    """By which options these variants differ, with every choice that one of them has, both in display order."""
+    attributes: dict[str, Attribute] = {}
+    choices: dict[str, dict[str, Any]] = {}
+    for variant in variants:
+        for option in variant.options.all():
+            attributes[option.attribute_id] = option.attribute
+            choices.setdefault(option.attribute_id, {})[option.choice_id] = option.choice
+    return [
+        {
+            "name": attribute.name,
+            "key": attribute.key,
+            "type": attribute.type,
+            "value": [
+                _choice(attribute, choice)
+                for choice in sorted(choices[attribute.pk].values(), key=lambda row: (row.sort_order, row.name))
+            ],
+        }
+        for attribute in sorted(attributes.values(), key=lambda row: (row.sort_order, row.name))
+    ]
+
+
+def _attributes(facts: Iterable[ProductAttribute]) -> list[dict[str, Any]]:
+    found = []
+    for fact in facts:
+        attribute, value = fact.attribute, fact.value
+        if attribute.type in Attribute.OF_CHOICES:
+            chosen = [_choice(attribute, choice) for choice in fact.choices.all()]
+            value = (chosen[0] if chosen else None) if attribute.type == Attribute.Type.SINGLE else chosen
+        elif attribute.type == Attribute.Type.DATE and isinstance(value, str) and len(value) == 10:
+            value = f"{value}T00:00:00Z"
+        if value is None or value == []:
+            continue
+        found.append(
+            {"id": attribute.pk, "name": attribute.name, "key": attribute.key, "type": attribute.type, "value": value}
+        )
+    return found
+
+
+def image(row: ProductImage) -> dict[str, Any]:
+    addresses = {size: row.url or origin.marked(default_storage.url(row.renditions[size])) for size in SIZES}
+    return {
+        "id": row.pk,
+        "title": row.title or None,
+        "alternate_text": row.alternate_text or None,
+        "sort_order": row.sort_order,
+        **{f"url_{size}": address for size, address in addresses.items()},
+    }
+
+
+def _images_of(variant: Variant, images: Sequence[ProductImage]) -> list[dict[str, Any]]:
+    """Its own pictures, then those that show every variant."""
+    tied = {row.pk: {other.pk for other in row.variants.all()} for row in images}
+    own = [row for row in images if variant.pk in tied[row.pk]]
+    return [image(row) for row in (*own, *(row for row in images if not tied[row.pk]))]
+
+
+def _linked(product: Product, kind: ProductLink.Kind) -> list[str]:
+    return [link.target_id for link in product.links.all() if link.kind == kind]

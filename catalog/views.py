@@ -1,0 +1,149 @@
+"""Reads of the catalogue, for whoever holds the store's API key or a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from storefront import query
+from storefront import selectors as kernel
+from storefront.api import Access, Reply, StoreViewSet
+from storefront.errors import Invalid, NotFound
+
+from . import selectors, serializers
+from .models import Product
+from .selectors import Filters
+
+
+class CatalogViewSet(StoreViewSet):
+    """What the reads share: whose prices, and a writer for the store."""
+
+    access = Access.KEY_OR_TOKEN
+
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        return kernel.price_group_ids(store=self.store, asked=self.group_id)
+
+    def writer(self, request: Request) -> serializers.Writer:
+        return serializers.Writer(
+            currency=self.store.currency,
+            tree=selectors.tree(store=self.store),
+            inventory=query.flag(request.query_params, "inventory"),
+        )
+
+    def product_row(self, reference: str) -> selectors.Row:
+        found = selectors.product_row(store=self.store, reference=reference)
+        if found is None:
+            raise NotFound(_("We could not find this product."), code="product_not_found")
+        return found
+
+
+def filters(request: Request) -> Filters:
+    """The filters that lists of products and of skus share. Raises Invalid for a product type that there is not."""
+    asked = request.query_params
+    if not asked:
+        return Filters()
+    types = query.strings(asked, "product_type")
+    unknown = [name for name in types if name not in Product.Type.values]
+    if unknown:
+        raise Invalid(_("Use one of: %(allowed)s.") % {"allowed": ", ".join(Product.Type.values)}, field="product_type")
+    return Filters(
+        category_ids=query.strings(asked, "category_id"),
+        category_slugs=query.strings(asked, "category_slug"),
+        types=types,
+        skus=query.strings(asked, "sku"),
+    )
+
+
+class Products(CatalogViewSet):
+    def list(self, request: Request, **url: Any) -> Reply:
+        page = query.page(request.query_params)
+        sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
+        writer = self.writer(request)
+        found = selectors.product_page(store=self.store, filters=filters(request), sort=sort, page=page)
+        rows = [row[1:] for row in found.rows]
+        group_ids = self.group_ids
+        variants = selectors.variant_rows(store=self.store, product_ids=[row[0] for row in rows], group_ids=group_ids)
+        components = selectors.component_rows(
+            store=self.store, bundle_ids=[row[0] for row in rows if row[3] == "bundle"], group_ids=group_ids
+        )
+        return Reply(
+            {
+                "products": writer.products(rows, variants, components),
+                "pagination": page.pagination(found.total),
+            },
+            message=_("Products."),
+        )
+
+    def retrieve(self, request: Request, product_id: str, **url: Any) -> Reply:
+        writer = self.writer(request)
+        row = self.product_row(product_id)
+        group_ids = self.group_ids
+        variants = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=group_ids)
+        components = selectors.component_rows(
+            store=self.store, bundle_ids=[row[0]] if row[3] == "bundle" else [], group_ids=group_ids
+        )
+        product = writer.detail(row, variants, components)
+        if product is None:
+            raise NotFound(_("We could not find this product."), code="product_not_found")
+        return Reply({"product": product}, message=_("Product."))
+
+
+class Variants(CatalogViewSet):
+    def list(self, request: Request, product_id: str, **url: Any) -> Reply:
+        writer = self.writer(request)
+        row = self.product_row(product_id)
+        rows = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=self.group_ids)
+        return Reply({"variants": writer.variants(rows, row[3])}, message=_("Variants."))
+
+    def retrieve(self, request: Request, product_id: str, variant_id: str, **url: Any) -> Reply:
+        writer = self.writer(request)
+        product = self.product_row(product_id)
+        row = selectors.variant_row(
+            store=self.store, product_id=product[0], reference=variant_id, group_ids=self.group_ids
+        )
+        variant = writer.variant_detail(product, row) if row else None
+        if variant is None:
+            raise NotFound(_("We could not find this variant."), code="variant_not_found")
+        return Reply({"variant": variant}, message=_("Variant."))
+
+
+class Skus(CatalogViewSet):
+    def list(self, request: Request, **url: Any) -> Reply:
+        page = query.page(request.query_params)
+        sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
+        writer = self.writer(request)
+        found = selectors.sku_page(
+            store=self.store, filters=filters(request), sort=sort, page=page, group_ids=self.group_ids
+        )
+        return Reply(
+            {
+                "skus": writer.items(row[1:] for row in found.rows),
+                "pagination": page.pagination(found.total),
+            },
+            message=_("SKUs."),
+        )
+
+
+class Categories(CatalogViewSet):
+    def list(self, request: Request, **url: Any) -> Reply:
+        asked = request.query_params
+        page = query.page(asked)
+        found = selectors.categories(
+            store=self.store,
+            search=asked.get("search", ""),
+            parent_ids=query.strings(asked, "parent_category_id"),
+            parent_slugs=query.strings(asked, "parent_category_slug"),
+            levels=query.integer(asked, "nested_level", default=0, minimum=0, maximum=100),
+            sort=query.sort_by(asked, selectors.CATEGORY_SORT_FIELDS),
+        )
+        shown = found[page.offset : page.offset + page.limit]
+        return Reply(
+            {
+                "categories": [serializers.category(branch) for branch in shown],
+                "pagination": page.pagination(len(found)),
+            },
+            message=_("Categories."),
+        )
