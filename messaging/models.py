@@ -40,7 +40,7 @@ class Status(models.TextChoices):
 class MessageQuerySet(OutboxQuerySet):
     def with_status(self) -> MessageQuerySet:
         """Adds `status_value`, the same as `Message.status`, to filter and sort by."""
-        return self.annotate(
+        found: MessageQuerySet = self.annotate(
             status_value=Case(
                 When(state=OutboxRow.State.DEAD, then=Value(Status.FAILED.value)),
                 When(state=OutboxRow.State.PENDING, then=Value(Status.QUEUED.value)),
@@ -49,6 +49,7 @@ class MessageQuerySet(OutboxQuerySet):
                 output_field=CharField(),
             )
         )
+        return found
 
 
 class Message(OutboxRow, StoreScoped):

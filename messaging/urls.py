@@ -1,3 +1,7 @@
-from typing import Any
+from django.urls import path
 
-urlpatterns: list[Any] = []
+from . import views
+
+urlpatterns = [
+    path("hooks/messages/<str:store_id>/<str:account_id>", views.hook, name="storefront_messaging_hook"),
+]
