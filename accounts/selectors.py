@@ -1,0 +1,124 @@
+"""Every read of accounts, scoped to a store."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from storefront import crypto
+from storefront.conf import conf
+from storefront.errors import NotFound
+from storefront.models import Store
+from storefront.selectors import ShortMemory
+
+from .models import RefreshToken, Session, User
+
+_live_sessions: ShortMemory[bool] = ShortMemory(size=20_000, seconds=lambda: conf().SESSION_CHECK_SECONDS)
+_live_users: ShortMemory[bool] = ShortMemory(size=20_000, seconds=lambda: conf().SESSION_CHECK_SECONDS)
+
+
+def _users(store: Store) -> QuerySet[User]:
+    return User.objects.filter(store=store).select_related("customer__group")
+
+
+def user(*, store: Store, user_id: str) -> User:
+    """The live user with their customer and group; one query. Raises NotFound."""
+    found = _users(store).filter(pk=user_id, deactivated_at=None, deleted_at=None).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def user_row(*, store: Store, user_id: str) -> User | None:
+    """Whatever row that id has, deactivated and deleted ones too; one query."""
+    return _users(store).filter(pk=user_id).first()
+
+
+def user_for_update(*, store: Store, user_id: str) -> User | None:
+    """The row, locked until the transaction ends; deactivated and deleted ones too. One query."""
+    return _users(store).select_for_update(of=("self",), no_key=True).filter(pk=user_id).first()
+
+
+def is_registered(*, user_id: str) -> bool:
+    """Whether a row of any store and state has this id: then it can be nobody else's. One query."""
+    return User.objects.filter(pk=user_id).exists()
+
+
+def _by_contact(rows: QuerySet[User], contact: str) -> QuerySet[User]:
+    if "@" in contact:
+        return rows.filter(email=contact, is_email_verified=True)
+    return rows.filter(phone=contact, is_phone_verified=True)
+
+
+def user_by_contact(*, store: Store, contact: str) -> User | None:
+    """Whose verified contact it is, live or deactivated; one query."""
+    return _by_contact(_users(store), contact).first()
+
+
+def user_by_contact_for_update(*, store: Store, contact: str) -> User | None:
+    """The same, locked until the transaction ends."""
+    return _by_contact(_users(store).select_for_update(of=("self",), no_key=True), contact).first()
+
+
+def session_lives(*, store: Store, session_id: str) -> bool:
+    """Whether the session's tokens still count; none or one query. Believed for SESSION_CHECK_SECONDS."""
+    if _live_sessions.get(session_id):
+        return True
+    lives = Session.objects.filter(store=store, pk=session_id, ended_at=None, expires_at__gt=timezone.now()).exists()
+    if lives:
+        _live_sessions.put(session_id, True)
+    return lives
+
+
+def user_lives(*, store: Store, user_id: str) -> bool:
+    """Whether a logged-out shopper's account still exists; none or one query, believed as long as a session."""
+    if _live_users.get(user_id):
+        return True
+    lives = User.objects.filter(store=store, pk=user_id, deactivated_at=None, deleted_at=None).exists()
+    if lives:
+        _live_users.put(user_id, True)
+    return lives
+
+
+def forget_session(session_id: str) -> None:
+    _live_sessions.drop(session_id)
+
+
+def forget_user(user_id: str) -> None:
+    _live_users.drop(user_id)
+
+
+def forget() -> None:
+    """Drops what this process believes of sessions and accounts."""
+    _live_sessions.drop()
+    _live_users.drop()
+
+
+def session_row(*, store: Store, session_id: str) -> Session | None:
+    """The session with its user, whatever its state; one query."""
+    return Session.objects.select_related("user__customer__group").filter(store=store, pk=session_id).first()
+
+
+def session_for_update(*, store: Store, session_id: str) -> Session | None:
+    """The session with its user, locked until the transaction ends; one query."""
+    rows = Session.objects.select_related("user__customer__group").select_for_update(of=("self",), no_key=True)
+    return rows.filter(store=store, pk=session_id).first()
+
+
+def refresh_token_row(*, store: Store, session: Session, jti: str) -> RefreshToken | None:
+    """The row behind a token's `jti`, under any live key; one query."""
+    hashes = crypto.keyed_hashes("refresh", store.pk, jti)
+    return RefreshToken.objects.filter(store=store, session=session, jti_hash__in=hashes).first()
+
+
+def live_session_ids(*, store: Store, user_ids: list[str]) -> list[str]:
+    """One query."""
+    return list(
+        Session.objects.filter(store=store, user_id__in=user_ids, ended_at=None)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
+def users_of_customer(*, store: Store, customer_id: str) -> QuerySet[User]:
+    return User.objects.filter(store=store, customer_id=customer_id).order_by("pk")
