@@ -1,6 +1,6 @@
 """Whether a person wants messages of a category. Lower apps cannot know; whoever does registers the answer.
 
-    consent.register(wants_newsletter)      # (store=, to=, channel=, category=) -> bool
+consent.register(wants_newsletter)      # (store=, to=, channel=, category=) -> bool
 """
 
 from __future__ import annotations

@@ -101,9 +101,7 @@ class Message(OutboxRow, StoreScoped):
             models.Index(fields=["next_attempt_at", "id"], condition=Q(state="pending"), name="sf_msg_due"),
             models.Index(fields=["store", "-created_at"], name="sf_msg_created"),
             models.Index(fields=["store", "to"], name="sf_msg_to"),
-            models.Index(
-                fields=["created_at"], condition=Q(masked=False) & ~Q(state="pending"), name="sf_msg_to_mask"
-            ),
+            models.Index(fields=["created_at"], condition=Q(masked=False) & ~Q(state="pending"), name="sf_msg_to_mask"),
         ]
 
     def __str__(self) -> str:
@@ -194,7 +192,10 @@ class ProviderAccount(StoreScoped):
     channel = models.CharField(_("channel"), max_length=16, choices=ChannelName)
     driver = models.CharField(_("driver"), max_length=40)
     sender = models.CharField(
-        _("sender"), max_length=120, blank=True, help_text=_("Number, sender id or From address, as the provider has it.")
+        _("sender"),
+        max_length=120,
+        blank=True,
+        help_text=_("Number, sender id or From address, as the provider has it."),
     )
     credentials = crypto.EncryptedJSONField(
         default=dict, blank=True, help_text=_("Encrypted; cannot be read back here.")

@@ -55,9 +55,7 @@ class Words:
     variables: tuple[str, ...] = ()
 
 
-def choose(
-    *, store: Store, code: str, channel: str, language: str, overrides: Iterable[MessageTemplate]
-) -> Words:
+def choose(*, store: Store, code: str, channel: str, language: str, overrides: Iterable[MessageTemplate]) -> Words:
     """The store's own wording for the channel in the best language, else the built-in one.
 
     Languages are tried in this order: the asked one, its base ("pt" for "pt-br"), the store's, English. Within a
@@ -68,9 +66,7 @@ def choose(
     for tried in dict.fromkeys((language, language.partition("-")[0], store.language, "en")):
         if row := own.get(tried):
             variables = tuple(row.variables) or (found.variables if found else ())
-            return Words(
-                row.text, row.subject, row.html, tried, row.provider_template, row.provider_options, variables
-            )
+            return Words(row.text, row.subject, row.html, tried, row.provider_template, row.provider_options, variables)
         if found and (built_in := found.wording.get(tried)):
             return Words(built_in.text, built_in.subject, built_in.html, tried, variables=found.variables)
     raise CannotRender("unknown_template")
@@ -90,9 +86,7 @@ def render(
     secret: Mapping[str, str],
 ) -> RenderedMessage:
     """The message as it leaves on `channel`. Never store or log the result. Raises CannotRender."""
-    words = choose(
-        store=store, code=message.template, channel=channel, language=message.language, overrides=overrides
-    )
+    words = choose(store=store, code=message.template, channel=channel, language=message.language, overrides=overrides)
     ttl = int((message.expires_at - message.created_at).total_seconds()) if message.expires_at else 0
     values = {"store": store.name, "minutes": str(max(1, ttl // 60)) if ttl else ""}
     values |= {name: str(value) for name, value in message.values.items()}

@@ -62,9 +62,7 @@ class Plan:
         found = self._drivers.get(key)
         if found is None:
             account = self.accounts.get(step.account_id) if step.account_id else None
-            found = self._drivers[key] = (
-                build_driver(account) if account else drivers.build(step.driver)
-            )
+            found = self._drivers[key] = build_driver(account) if account else drivers.build(step.driver)
         return found
 
 

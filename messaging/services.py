@@ -230,9 +230,7 @@ def _prepare(message: Message, plan: Plan, step: Step, now: datetime) -> tuple[A
         raise DeliveryFailed("no_consent", retry=False)
     try:
         secret = secrets.resolve(message.secret_ref, now=now)
-        rendered = rendering.render(
-            message, store=store, channel=step.channel, overrides=plan.overrides, secret=secret
-        )
+        rendered = rendering.render(message, store=store, channel=step.channel, overrides=plan.overrides, secret=secret)
     except secrets.Gone:
         raise _NotSendable("secret_gone") from None
     except rendering.CannotRender as error:
@@ -301,9 +299,7 @@ def _record_failure(attempt: _Attempt, error: DeliveryFailed) -> None:
     with transaction.atomic():
         _write_attempt(attempt, outcome, now, reason=error.reason)
         # Only while the claim is still ours: a later claim knows better.
-        Message.objects.filter(
-            pk=message.pk, state=Message.State.PENDING, attempts=message.attempts
-        ).update(**changes)
+        Message.objects.filter(pk=message.pk, state=Message.State.PENDING, attempts=message.attempts).update(**changes)
 
 
 def _onward(step: Step, now: datetime) -> dict[str, Any]:
@@ -325,9 +321,7 @@ def _wait(tries: int, retry_after: int | None) -> float:
     return max(seconds, float(retry_after or 0))
 
 
-def _write_attempt(
-    attempt: _Attempt, outcome: str, now: datetime, *, reason: str = "", identifier: str = ""
-) -> None:
+def _write_attempt(attempt: _Attempt, outcome: str, now: datetime, *, reason: str = "", identifier: str = "") -> None:
     MessageAttempt.objects.create(
         store_id=attempt.message.store_id,
         message_id=attempt.message.pk,

@@ -29,8 +29,9 @@ class Email(Driver):
     credential_names = ("username", "password", "api_key")
     option_names = ("backend", "host", "port", "use_tls", "use_ssl")
 
-    def __init__(self, *, backend: str = "", sender: str = "", timeout: float = 8.0, callback_url: str = "",
-                 **connection: Any) -> None:
+    def __init__(
+        self, *, backend: str = "", sender: str = "", timeout: float = 8.0, callback_url: str = "", **connection: Any
+    ) -> None:
         super().__init__(sender=sender, timeout=timeout, callback_url=callback_url)
         self._backend = backend or settings.EMAIL_BACKEND
         self._connection = connection

@@ -26,9 +26,7 @@ class Msg91(HttpDriver):
     credential_names = ("auth_key", "callback_secret")
     option_names = ("dlt_entity_id", "base_url", "proxy")
 
-    def __init__(
-        self, *, auth_key: str, callback_secret: str = "", dlt_entity_id: str = "", **options: Any
-    ) -> None:
+    def __init__(self, *, auth_key: str, callback_secret: str = "", dlt_entity_id: str = "", **options: Any) -> None:
         super().__init__(**options)
         self._auth_key = auth_key
         self._callback_secret = callback_secret
