@@ -350,7 +350,7 @@ class ApiKeyAdmin(StoreModelAdmin):
 
     def _show(self, request: HttpRequest, new: services.NewKey, *, old: ApiKey | None = None) -> HttpResponse:
         path = f"/api/v1/{new.key.store_id}/storefront/auth/anonymous"
-        response = site.render(
+        return site.render(
             request,
             "storefront/staff/new_key.html",
             {
@@ -362,8 +362,6 @@ class ApiKeyAdmin(StoreModelAdmin):
             },
             title=_("New API key"),
         )
-        response["Cache-Control"] = "no-store"
-        return response
 
     def _changeable(self, request: HttpRequest, object_id: str) -> ApiKey:
         key = self.get_queryset(request).select_related("store", "channel").filter(pk=object_id).first()

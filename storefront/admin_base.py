@@ -480,7 +480,7 @@ class _StoreForm:
         data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc]
         chosen = data.get("store")
         store_id = chosen.pk if chosen is not None else self.instance.store_id
-        for name, value in data.items():
+        for name, value in list(data.items()):
             rows: Iterable[Any] = value if isinstance(value, models.QuerySet) else [value]
             if store_id and any(getattr(row, "store_id", store_id) != store_id for row in rows):
                 self.add_error(name, ValidationError(_("This belongs to another store.")))  # type: ignore[attr-defined]

@@ -22,11 +22,20 @@ SEEN_EVERY_SECONDS = 60
 
 
 def second_factor_done(request: HttpRequest) -> bool:
-    """Whether the signed-in user has done all that is asked: nothing more where they need no second factor."""
+    """Whether the signed-in user has done all that is asked: nothing more where they need no second factor.
+
+    None or one query a request.
+    """
     user: Any = request.user
     if getattr(user, "otp_device", None) is not None:
         return True
-    return conf().STAFF_TWO_FACTOR != "required" and not devices.enrolled(user)
+    if conf().STAFF_TWO_FACTOR == "required":
+        return False
+    known: tuple[Any, bool] | None = getattr(request, "_second_factor_due", None)
+    if known is None or known[0] != user.pk:
+        known = (user.pk, devices.enrolled(user))
+        request._second_factor_due = known  # type: ignore[attr-defined]
+    return not known[1]
 
 
 def put_off(request: HttpRequest, *, user: Any, backend: str, next_url: str) -> None:

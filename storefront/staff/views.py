@@ -154,6 +154,8 @@ class SecondStep(_Step):
             except TooManyRequests as error:
                 status = 429
                 form.add_error("token", _wait_text(error))
+            except DomainError as error:
+                form.add_error("token", str(error.message))
         return self._form(form, status=status)
 
     def _form(self, form: TokenForm, *, status: int = 200) -> HttpResponse:
