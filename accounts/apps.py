@@ -9,9 +9,10 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import otp, services
-        from messaging import secrets
+        from accounts import otp, selectors, services
+        from messaging import consent, secrets
         from storefront import events
 
         secrets.register("otp", otp.reveal)
+        consent.register(selectors.wants)
         events.on("sweep", services.purge)

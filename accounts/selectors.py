@@ -122,3 +122,11 @@ def live_session_ids(*, store: Store, user_ids: list[str]) -> list[str]:
 
 def users_of_customer(*, store: Store, customer_id: str) -> QuerySet[User]:
     return User.objects.filter(store=store, customer_id=customer_id).order_by("pk")
+
+
+def wants(*, store: Store, to: str, channel: str, category: str) -> bool:
+    """Whether the owner of a contact wants messages of a category by that channel; strangers have not objected."""
+    owner = user_by_contact(store=store, contact=to)
+    if owner is None:
+        return True
+    return owner.live and owner.preferences.get(category, {}).get(channel, False)

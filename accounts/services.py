@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from customers import services as customers
 from storefront import events
 from storefront import selectors as kernel
-from storefront.contracts import Shopper
 from storefront.errors import Invalid, NotFound, VerificationRequired
 from storefront.models import Store
 

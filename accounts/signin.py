@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from customers.services import create_customer
 from messaging import services as messaging
 from storefront import events, limits
 from storefront import selectors as kernel
+from storefront.contacts import mask
 from storefront.contracts import Shopper
 from storefront.errors import DomainError, InvalidCredentials, LoginRequired
 from storefront.ids import is_ulid, new_id
@@ -79,15 +80,15 @@ def become_visitor(
     return opened, user
 
 
-def _continued_user(store: Store, claims: Mapping[str, object], now: datetime) -> User | None:
+def _continued_user(store: Store, claims: Mapping[str, Any], now: datetime) -> User | None:
     session_id = claims.get("sid")
     if not session_id:
-        return selectors.user_row(store=store, user_id=str(claims["ulid"]))
-    session = selectors.session_row(store=store, session_id=str(session_id))
+        return selectors.user_row(store=store, user_id=claims["ulid"])
+    session = selectors.session_row(store=store, session_id=session_id)
     if session is None:
         return None
     if session.ended_at is None:
-        if float(str(claims["exp"])) > now.timestamp() and session.expires_at > now and session.user.live:
+        if claims["exp"] > now.timestamp() and session.expires_at > now and session.user.live:
             raise errors.AlreadyAuthenticated
         return session.user
     # Ended by its own holder: go on as logged out. Ended for safety: whoever holds this token gets nothing of it.
@@ -290,13 +291,7 @@ def _register(store: Store, shopper: Shopper, challenge: OtpChallenge, now: date
     sessions.log(store=store, kind=SecurityEvent.Kind.REGISTERED, user_id=user.pk, now=now)
     events.send("shopper.registered", store=store, user_id=user.pk, customer_id=customer.pk)
     if kind == "email":
-        messaging.queue(
-            store=store,
-            to=user.email,
-            channel="email",
-            template="welcome",
-            values={"first_name": user.first_name, "store": store.name},
-        )
+        messaging.queue(store=store, to=user.email, channel="email", template="welcome")
     return user
 
 
@@ -398,7 +393,7 @@ def _settle_contact_once(
             to=before,
             channel="email" if kind == "email" else "sms",
             template="contact_changed",
-            values={"store": store.name},
+            values={"contact": mask(challenge.contact)},
         )
     sessions.end_all(store=store, user_ids=[user.pk], reason=Session.End.CONTACT, now=now)
     return _again(store, shopper, user, now)
@@ -498,4 +493,7 @@ def _set_password(store: Store, user: User, encoded: str) -> None:
         user.login_methods = [*user.login_methods, "password"]
     user.save(update_fields=["password", "login_methods", "modified_at"])
     to, channel = (user.email, "email") if user.is_email_verified else (user.phone, "sms")
-    messaging.queue(store=store, to=to, channel=channel, template="password_changed", values={"store": store.name})
+    phone = user.phone if user.is_phone_verified else ""
+    messaging.queue(
+        store=store, to=to, channel=channel, template="password_changed", alternatives={"phone": phone} if phone else {}
+    )

@@ -117,9 +117,11 @@ class _OfStore:
 
     def verify(self) -> None:
         super().verify()  # type: ignore[misc]
-        user_id = self.payload.get("ulid")  # type: ignore[attr-defined]
-        if not isinstance(user_id, str) or not user_id:
+        claims: dict[str, Any] = self.payload  # type: ignore[attr-defined]
+        if not isinstance(claims.get("ulid"), str) or not claims["ulid"]:
             raise TokenError("names nobody")
+        if not isinstance(claims["exp"], int):
+            raise TokenError("has no end")
 
 
 class _Lenient(NamedTuple):

@@ -154,6 +154,7 @@ class RegisterViewSet(AccountViewSet):
         return self._start("whatsapp", self.read(request))
 
     def password(self, request: Request, **url: str) -> Response:
+        self.brake("login_network")  # hashing is the dearest thing that a stranger can ask for
         data = self.read(request)
         channel = "email" if data.get("email") else "sms"
         passwords.require_match(password=data["password"], confirmation=data["confirm_password"])
