@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from django.db.models import QuerySet
 
@@ -14,23 +13,17 @@ from storefront.models import Store
 from storefront.plugs import plug_list
 from storefront.pricing import Line, Quote, price
 
+from . import sql
 from .errors import CartExpired, CartNotFound
-from .models import Cart, CartLine
-
-
-class HeldLine(NamedTuple):
-    """A row of a cart, as light as it can be. `pk` is 0 for a line that is yet to be written."""
-
-    pk: int
-    sku: Sku
-    quantity: int
+from .models import Cart
+from .sql import CartRow, HeldLine
 
 
 @dataclass(frozen=True, slots=True)
 class PricedCart:
     """A cart with what it costs now. `quote.lines` are its lines, oldest first, then gifts."""
 
-    cart: Cart
+    cart: CartRow
     quote: Quote
 
 
@@ -39,38 +32,36 @@ def open_carts(*, store: Store, user_id: str) -> QuerySet[Cart]:
     return Cart.objects.filter(store=store, user_id=user_id, closed_at=None)
 
 
-def open_cart(*, store: Store, shopper: Shopper, cart_id: str, now: datetime, lock: bool = False) -> Cart:
+def open_cart(*, store: Store, shopper: Shopper, cart_id: str, now: datetime, lock: bool = False) -> CartRow:
     """One query. `lock` holds the row until the end of the transaction. Raises CartNotFound, CartExpired."""
-    carts = open_carts(store=store, user_id=shopper.user_id).filter(pk=cart_id)
-    found = list(carts.select_for_update() if lock else carts)
-    if not found:
+    found = sql.open_cart(store_id=store.pk, user_id=shopper.user_id, cart_id=cart_id, lock=lock)
+    if found is None:
         raise CartNotFound
-    if found[0].expires_at <= now:
+    if found.expires_at <= now:
         raise CartExpired
-    return found[0]
+    return found
 
 
-def current_cart(*, store: Store, shopper: Shopper, user_id: str, now: datetime) -> Cart:
+def current_cart(*, store: Store, shopper: Shopper, user_id: str, now: datetime) -> CartRow:
     """The shopper's newest cart that still lives: one query, two when there is none. Raises as `open_cart`."""
     if user_id != shopper.user_id:
         raise CartNotFound
-    carts = open_carts(store=store, user_id=user_id)
-    for cart in carts.filter(expires_at__gt=now).order_by("-pk")[:1]:
-        return cart
-    raise CartExpired if carts.exists() else CartNotFound
+    found = sql.newest_open_cart(store_id=store.pk, user_id=user_id, now=now)
+    if found is None:
+        raise CartExpired if open_carts(store=store, user_id=user_id).exists() else CartNotFound
+    return found
 
 
-def lines(*, cart: Cart) -> list[HeldLine]:
+def lines(*, store: Store, cart_id: str) -> list[HeldLine]:
     """The lines of a cart, oldest first: one query."""
-    rows = CartLine.objects.filter(cart=cart).order_by("pk").values_list("pk", "product_id", "variant_id", "quantity")
-    return [HeldLine(pk, Sku(product_id, variant_id), quantity) for pk, product_id, variant_id, quantity in rows]
+    return sql.lines(store_id=store.pk, cart_id=cart_id)
 
 
 def price_cart(
     *,
     store: Store,
     shopper: Shopper,
-    cart: Cart,
+    cart: CartRow,
     lines: Iterable[HeldLine],
     now: datetime,
     sellables: Mapping[Sku, Sellable | None] | None = None,
@@ -94,13 +85,13 @@ def price_cart(
 def cart_detail(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> PricedCart:
     """The cart with today's prices: two queries and the catalogue's, however many lines."""
     cart = open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
-    return price_cart(store=store, shopper=shopper, cart=cart, lines=lines(cart=cart), now=now)
+    return price_cart(store=store, shopper=shopper, cart=cart, lines=lines(store=store, cart_id=cart.id), now=now)
 
 
 def user_cart_detail(*, store: Store, shopper: Shopper, user_id: str, now: datetime) -> PricedCart:
     """The same for the shopper's current cart."""
     cart = current_cart(store=store, shopper=shopper, user_id=user_id, now=now)
-    return price_cart(store=store, shopper=shopper, cart=cart, lines=lines(cart=cart), now=now)
+    return price_cart(store=store, shopper=shopper, cart=cart, lines=lines(store=store, cart_id=cart.id), now=now)
 
 
 def expired_cart_ids(*, now: datetime, limit: int) -> Sequence[str]:

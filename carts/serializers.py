@@ -98,8 +98,8 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
     problems = rules.readiness(quote)
     promotion_savings, coupon_savings = float(totals.promotion_discount), float(totals.coupon_discount)
     out = {
-        "id": row.pk,
-        "active": row.closed_at is None,
+        "id": row.id,
+        "active": True,  # one that is closed or expired is not found
         "customer_note": None if masked else row.customer_note or None,
         "is_promotion_applied": bool(totals.promotion_discount),
         "is_coupon_applied": bool(quote.coupon_code),

@@ -12,12 +12,14 @@ from django.utils import timezone
 
 from storefront import events
 from storefront.contracts import Shopper, Sku
+from storefront.ids import new_id
 from storefront.models import Store
 
-from . import rules, selectors
+from . import rules, selectors, sql
 from .errors import CartExpired, CartNotFound, TooManyLines
 from .models import Cart, CartLine
-from .selectors import HeldLine, PricedCart
+from .selectors import PricedCart
+from .sql import CartRow, HeldLine
 
 
 def create_cart(
@@ -39,15 +41,15 @@ def create_cart(
     for index, (sku, quantity) in enumerate(items):
         before = wanted[sku].quantity if sku in wanted else 0
         wanted[sku], position[sku] = HeldLine(0, sku, before + quantity), index
-    cart = Cart(
-        store=store,
+    cart = CartRow(
+        id=new_id(),
         user_id=shopper.user_id,
-        channel_id=shopper.channel_id or "",
+        version=1,
+        expires_at=_expiry(store, now),
         metadata=dict(metadata or {}),
         customer_note=customer_note,
-        expires_at=_expiry(store, now),
-        created_at=now,
-        modified_at=now,
+        billing_address=None,
+        shipping_address=None,
     )
     priced = selectors.price_cart(store=store, shopper=shopper, cart=cart, lines=wanted.values(), now=now)
     for sku, line in wanted.items():
@@ -62,9 +64,9 @@ def create_cart(
             raise refused
     # Nothing below is refused, so an outer transaction (an idempotency record's) needs no savepoint to go back to.
     with transaction.atomic(savepoint=False):
-        cart.save(force_insert=True)
-        CartLine.objects.bulk_create(_rows(store, cart, wanted.values()))
-        _tell(store, cart.pk)
+        sql.insert_cart(store_id=store.pk, cart=cart, channel_id=shopper.channel_id or "", now=now)
+        sql.insert_lines(store_id=store.pk, cart_id=cart.id, lines=list(wanted.values()))
+        _tell(store, cart.id)
     return priced
 
 
@@ -77,35 +79,37 @@ def set_quantity(
     here. Raises CartNotFound, CartExpired, ProductNotFound, TooManyLines and the refusals of `rules.refusal`. Six
     statements and the catalogue's; up to three more where another write came between.
     """
-    where = {"store": store, "shopper": shopper, "cart_id": cart_id, "now": now}
-    cart = selectors.open_cart(**where)
-    held = selectors.lines(cart=cart)
+    cart = selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
+    held = selectors.lines(store=store, cart_id=cart_id)
     changed = _changed(held, sku, quantity)
     priced = selectors.price_cart(store=store, shopper=shopper, cart=cart, lines=changed, now=now)
     if quantity:
         refused = rules.refusal(priced.quote.sellables.get(sku), quantity, field="quantity")
         if refused is not None:
             raise refused
+    expires_at = _expiry(store, now)
     with transaction.atomic():
-        untouched = _touch(store, cart, now)
-        if not untouched:
-            cart = selectors.open_cart(**where, lock=True)
-            held = selectors.lines(cart=cart)
+        claimed = sql.claim(store_id=store.pk, cart=cart, expires_at=expires_at, now=now)
+        untouched = claimed is not None
+        if claimed is None:  # another write came first: read what it left, with the row locked
+            cart = selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now, lock=True)
+            held = selectors.lines(store=store, cart_id=cart_id)
             changed = _changed(held, sku, quantity)
-            _touch(store, cart, now)
-        _write(store, cart, held, sku, quantity)
-        _tell(store, cart.pk)
+            claimed = sql.claim(store_id=store.pk, cart=cart, expires_at=expires_at, now=now) or cart
+        _write(store, cart_id, held, sku, quantity)
+        _tell(store, cart_id)
     if untouched:
-        return priced
+        return PricedCart(claimed, priced.quote)
     return selectors.price_cart(
-        store=store, shopper=shopper, cart=cart, lines=changed, now=now, sellables=priced.quote.sellables
+        store=store, shopper=shopper, cart=claimed, lines=changed, now=now, sellables=priced.quote.sellables
     )
 
 
 def delete_cart(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> None:
     """The cart is gone, and the next read is CartNotFound (D-17). Raises CartNotFound, CartExpired."""
     with transaction.atomic():
-        selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now, lock=True).delete()
+        selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now, lock=True)
+        _delete([cart_id])
 
 
 def delete_user_carts(*, store: Store, shopper: Shopper, user_id: str, now: datetime) -> None:
@@ -119,7 +123,7 @@ def delete_user_carts(*, store: Store, shopper: Shopper, user_id: str, now: date
         carts = list(selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk"))
         if not any(cart.expires_at > now for cart in carts):
             raise CartExpired if carts else CartNotFound
-        _delete(carts)
+        _delete([cart.pk for cart in carts])
 
 
 # --- what other apps tell -------------------------------------------------------------------------------------------
@@ -149,7 +153,7 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
         cart = guests[-1]
         if accounts:
             _unite(store, cart, accounts[-1], strategy)
-            _delete(accounts)
+            _delete([cart.pk for cart in accounts])
         cart.user_id = to_user_id
         cart.version += 1
         cart.expires_at, cart.modified_at = _expiry(store, now), now
@@ -160,7 +164,8 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
 def erase_carts(*, store: Store, user_id: str, **_: Any) -> None:
     """A shopper's personal data must go (D-14): open carts are deleted, those of orders lose what names a person."""
     with transaction.atomic():
-        _delete(list(selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk")))
+        carts = selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk")
+        _delete([cart.pk for cart in carts])
         Cart.objects.filter(store=store, user_id=user_id).update(
             billing_address=None, shipping_address=None, customer_note="", metadata={}
         )
@@ -178,9 +183,9 @@ def purge_expired(*, now: datetime, batch: int, **_: Any) -> int:
         rows = Cart.objects.filter(pk__in=ids, closed_at=None, expires_at__lte=now).order_by("pk")
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
-        carts = list(rows)
-        _delete(carts)
-    return len(carts)
+        locked = [cart.pk for cart in rows]
+        _delete(locked)
+    return len(locked)
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------
@@ -200,44 +205,33 @@ def _changed(held: list[HeldLine], sku: Sku, quantity: int) -> list[HeldLine]:
     return changed
 
 
-def _touch(store: Store, cart: Cart, now: datetime) -> bool:
-    """Claims the row for a write and moves its expiry on; False when another write came first. One statement."""
-    expires_at = _expiry(store, now)
-    claimed = Cart.objects.filter(
-        store=store, pk=cart.pk, user_id=cart.user_id, version=cart.version, closed_at=None
-    ).update(version=cart.version + 1, expires_at=expires_at, modified_at=now)
-    if claimed:
-        cart.version, cart.expires_at, cart.modified_at = cart.version + 1, expires_at, now
-    return bool(claimed)
-
-
-def _write(store: Store, cart: Cart, held: list[HeldLine], sku: Sku, quantity: int) -> None:
+def _write(store: Store, cart_id: str, held: list[HeldLine], sku: Sku, quantity: int) -> None:
     """Sets one line of a cart that the caller has claimed: at most one statement."""
+    where = {"store_id": store.pk, "cart_id": cart_id}
     line = next((line for line in held if line.sku == sku), None)
     if line is None:
         if quantity:
-            CartLine(store=store, cart=cart, **sku._asdict(), quantity=quantity).save(force_insert=True)
-        return
-    row = CartLine.objects.filter(store=store, cart=cart, pk=line.pk)
-    if quantity:
-        row.update(quantity=quantity)
+            sql.insert_lines(**where, lines=[HeldLine(0, sku, quantity)])
+    elif quantity:
+        sql.set_line(**where, pk=line.pk, quantity=quantity)
     else:
-        row.delete()
+        sql.delete_line(**where, pk=line.pk)
 
 
 def _rows(store: Store, cart: Cart, lines: Iterable[HeldLine]) -> list[CartLine]:
     return [CartLine(store=store, cart=cart, **line.sku._asdict(), quantity=line.quantity) for line in lines]
 
 
-def _delete(carts: Sequence[Cart]) -> None:
+def _delete(cart_ids: Sequence[str]) -> None:
     """Deletes carts that the caller has locked, lines first. A lock keeps lines from being added meanwhile."""
-    if carts:
-        Cart.objects.filter(pk__in=[cart.pk for cart in carts]).delete()
+    if cart_ids:
+        CartLine.objects.filter(cart__in=cart_ids).delete()
+        Cart.objects.filter(pk__in=cart_ids).delete()
 
 
 def _unite(store: Store, cart: Cart, account: Cart, strategy: str) -> None:
     """Fills the visitor's cart as the strategy says. Both are locked; the caller saves `cart`."""
-    own, other = selectors.lines(cart=cart), selectors.lines(cart=account)
+    own, other = (selectors.lines(store=store, cart_id=found.pk) for found in (cart, account))
     if not own and not other:
         return
     if own and other and strategy == "guest_wins":

@@ -77,9 +77,10 @@ def new_cart() -> Callable[..., Cart]:
     """`new_cart(store, shopper, {sku: quantity})`, through the service."""
 
     def make(store: Store, shopper: Shopper, skus: dict[Sku, int], now: datetime | None = None, **facts: Any) -> Cart:
-        return services.create_cart(
+        priced = services.create_cart(
             store=store, shopper=shopper, items=list(skus.items()), now=now or timezone.now(), **facts
-        ).cart
+        )
+        return Cart.objects.get(pk=priced.cart.id)
 
     return make
 
