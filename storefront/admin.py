@@ -88,6 +88,8 @@ CHANNELS = [("whatsapp", _("WhatsApp")), ("sms", _("SMS")), ("email", _("E-mail"
 class OrderWidget(forms.MultiWidget):
     """One select for each place of an order."""
 
+    template_name = "storefront/staff/order_widget.html"
+
     def __init__(self, choices: Sequence[tuple[str, Any]], attrs: dict[str, Any] | None = None) -> None:
         places = {str(number): SelectWidget(choices=[("", "–"), *choices]) for number in range(1, len(choices) + 1)}
         super().__init__(places, attrs)
@@ -139,6 +141,28 @@ class StoreForm(forms.ModelForm):
     class Meta:
         model = Store
         exclude = ("countries", "currency_name", "currency_symbol", "currency_exponent")
+        labels = {
+            "guest_orders": _("Visitors may order"),
+            "shopper_may_choose_group": _("Shoppers choose their group"),
+            "cart_login_strategy": _("Two carts at login"),
+            "cart_days": _("Days that a cart is kept"),
+            "reveal_unregistered_contacts": _("Reveal unknown contacts"),
+        }
+        help_texts = {
+            "guest_orders": _("An order needs no account."),
+            "shopper_may_choose_group": _("A shopper may set their own customer group, and so their prices."),
+            "cart_login_strategy": _("When a visitor with a cart logs in to an account that has one too."),
+            "cart_days": _("Counted from its last change."),
+            "reveal_unregistered_contacts": _(
+                "A login with an unknown contact is answered 404. Shoppers learn sooner that they must register, "
+                "and strangers can find out who has an account."
+            ),
+            "debug_mode": _(
+                "For development: where debugging is allowed, one-time codes are returned to clients that ask for them."
+            ),
+            "brand": _("Shown to clients: logo_url, colour, support_email, support_phone."),
+            "metadata": _("Your own data; the shop does not read it."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -330,6 +354,10 @@ class ApiKeyAdmin(StoreModelAdmin):
         if not key.live:
             return _("Expired")
         return _("Ending") if key.expires_at and key.expires_at - timezone.now() < timedelta(days=8) else _("Live")
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """A key that may be in use is revoked first, so that its end shows."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.live)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Sequence[Any]:
         found = super().get_readonly_fields(request, obj)

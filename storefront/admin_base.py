@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -119,7 +120,9 @@ __all__ = [
     "UserChangeForm",
     "UserCreationForm",
     "action",
+    "change_link",
     "display",
+    "list_link",
     "masked",
     "masked_column",
     "site",
@@ -700,8 +703,8 @@ def change_link(row: Any, text: Any = "") -> str:
 
 
 def list_link(model: type[models.Model], **filters: Any) -> str:
-    """The address of a model's list, filtered: `list_link(Message, state__exact="dead")`."""
-    from urllib.parse import urlencode
-
+    """The address of a model's list, filtered: `list_link(Message, state__exact="dead")`; "" where it has none."""
+    if not site.is_registered(model):
+        return ""
     address = reverse(f"{site.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{address}?{urlencode(filters)}" if filters else address

@@ -16,12 +16,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 from django.core.cache import cache
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,19 @@ CACHE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What the dashboard is asked about: until when, and which store (None: all of them)."""
+    """What the dashboard is asked about: until when, which stores, and in whose time zone days begin and end."""
 
     now: datetime
-    store_id: str | None
+    store_ids: tuple[str, ...]
+    zone: tzinfo = UTC
+    _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """Arguments for `filter` on a model with a store. Always names the stores: every index leads with them."""
+        if len(self.store_ids) == 1:
+            return {"store_id": self.store_ids[0]}
+        return {"store_id__in": self.store_ids}
 
     @property
     def day_ago(self) -> datetime:
@@ -47,14 +56,18 @@ class Period:
         return self.days()[0]
 
     def days(self, count: int = 14) -> list[datetime]:
-        """The midnights of the last `count` days in the current time zone, oldest first."""
-        today = timezone.localtime(self.now).replace(hour=0, minute=0, second=0, microsecond=0)
+        """The midnights of the last `count` days, oldest first."""
+        today = self.now.astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         return [today - timedelta(days=count - 1 - number) for number in range(count)]
 
-    @property
-    def scope(self) -> dict[str, str]:
-        """Arguments for `filter` on a model with a store: `Cart.objects.filter(**period.scope)`."""
-        return {"store_id": self.store_id} if self.store_id else {}
+    def day_labels(self, count: int = 14) -> list[str]:
+        return [date_format(day, "j M") for day in self.days(count)]
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """What `make` answers, made once for all figures of this dashboard that ask for it by this key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +203,13 @@ def panels_of(*, model_label: str, request: HttpRequest, row: Any) -> list[tuple
 
 
 def dashboard(
-    *, request: HttpRequest, store_id: str | None, now: datetime
+    *, request: HttpRequest, period: Period, name: str
 ) -> tuple[list[tuple[Tile, Figure]], list[tuple[ChartTile, Chart]]]:
-    """All tiles and charts that this member of staff may see. Each is computed at most once a minute and store."""
-    period = Period(now, store_id)
+    """All tiles and charts that this member of staff may see. Each is computed at most once a minute and `name`."""
     tiles = sorted((t for t in _registry.tiles.values() if _may(request, t.permission)), key=lambda t: t.order)
     charts = sorted((c for c in _registry.charts.values() if _may(request, c.permission)), key=lambda c: c.order)
     wanted: list[Tile | ChartTile] = [*tiles, *charts]
-    keys = {part.key: f"dashboard:{part.key}:{store_id or ''}:{get_language() or ''}" for part in wanted}
+    keys = {part.key: f"dashboard:{part.key}:{name}:{get_language() or ''}" for part in wanted}
     known = _quietly(lambda: cache.get_many(keys.values())) or {}
     fresh = {keys[part.key]: part.compute(period) for part in wanted if keys[part.key] not in known}
     if fresh:
@@ -209,10 +221,17 @@ def dashboard(
     )
 
 
-def count_by_day(moments: Iterable[tuple[Any, int]], days: Sequence[datetime]) -> list[int]:
-    """Counts grouped by date (as `TruncDate` gives them) laid out over `days`, with zeros where nothing happened."""
-    counted = {str(date): count for date, count in moments}
+def over_days(counts: Iterable[tuple[Any, int]], days: Sequence[datetime]) -> list[int]:
+    """Counts by date (as `TruncDate` gives them, in the period's zone) laid out over `days`, 0 where nothing happened."""
+    counted: dict[str, int] = {}
+    for date, count in counts:
+        counted[str(date)] = counted.get(str(date), 0) + count
     return [counted.get(str(day.date()), 0) for day in days]
+
+
+def percent(part: int, whole: int) -> str:
+    """A share for the eye; a dash where there is nothing to share."""
+    return f"{part / whole:.0%}".replace("%", "\N{NARROW NO-BREAK SPACE}%") if whole else "–"
 
 
 def _quietly(ask: Callable[[], Any]) -> Any:

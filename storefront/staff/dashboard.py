@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -24,18 +26,28 @@ _COLOURS = {
 
 def context(request: HttpRequest) -> dict[str, Any]:
     """What the dashboard shows: one query for the stores, the rest at most once a minute."""
-    stores = list(Store.objects.order_by("name").values("pk", "name")[:200])
-    asked = request.GET.get("store", "")
-    store_id = asked if any(store["pk"] == asked for store in stores) else None
+    stores = list(Store.objects.order_by("name").values("pk", "name", "time_zone")[:200])
+    chosen = next((store for store in stores if store["pk"] == request.GET.get("store")), None)
     if len(stores) == 1:
-        store_id = stores[0]["pk"]
-    tiles, charts = panels.dashboard(request=request, store_id=store_id, now=timezone.now())
+        chosen = stores[0]
+    shown = [chosen] if chosen else stores
+    period = panels.Period(timezone.now(), tuple(store["pk"] for store in shown), _zone(shown))
+    tiles, charts = panels.dashboard(request=request, period=period, name=chosen["pk"] if chosen else "")
     return {
         "tiles": [{"tile": tile, "figure": figure} for tile, figure in tiles],
         "charts": [{"tile": tile, "chart": chart, **_for_chart_js(chart)} for tile, chart in charts],
         "stores": stores if len(stores) > 1 else [],
-        "chosen_store": store_id,
+        "chosen_store": chosen["pk"] if chosen else None,
     }
+
+
+def _zone(stores: list[Any]) -> tzinfo:
+    """The time zone that the shown stores share; else the site's."""
+    names = {store["time_zone"] for store in stores}
+    try:
+        return ZoneInfo(names.pop()) if len(names) == 1 else timezone.get_current_timezone()
+    except (ValueError, ZoneInfoNotFoundError):
+        return timezone.get_current_timezone()
 
 
 def _for_chart_js(chart: panels.Chart) -> dict[str, str]:

@@ -1,0 +1,158 @@
+"""What identity adds to the dashboard and to other pages: codes, sign-ups, logins; a customer's users; their messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from messaging.models import Message
+from storefront import panels
+from storefront.admin_base import change_link, list_link, masked
+
+from .models import OtpChallenge, SecurityEvent, User
+
+FEW_USED = 0.2  # below this share of codes used, somebody may be sending them for their cost alone
+ENOUGH_SENT = 20
+Kind = SecurityEvent.Kind
+
+
+def codes(period: panels.Period) -> panels.Figure:
+    found = OtpChallenge.objects.filter(**period.scope, created_at__gte=period.day_ago, decoy=False).aggregate(
+        sent=Count("pk"), used=Count("pk", filter=Q(consumed_at__isnull=False))
+    )
+    few = found["sent"] >= ENOUGH_SENT and found["used"] < FEW_USED * found["sent"]
+    return panels.Figure(
+        panels.percent(found["used"], found["sent"]),
+        _("%(used)d of %(sent)d used in 24 hours") % found,
+        list_link(OtpChallenge),
+        "bad" if few else "neutral",
+    )
+
+
+def _events(period: panels.Period) -> list[dict[str, Any]]:
+    def read() -> list[dict[str, Any]]:
+        rows = SecurityEvent.objects.filter(
+            **period.scope, created_at__gte=period.fortnight_ago, kind__in=[Kind.REGISTERED, Kind.LOGIN]
+        )
+        return list(
+            rows.annotate(day=TruncDate("created_at", tzinfo=period.zone))
+            .values("day", "kind")
+            .annotate(count=Count("pk"), last_day=Count("pk", filter=Q(created_at__gte=period.day_ago)))
+            .order_by()
+        )
+
+    found: list[dict[str, Any]] = period.once("accounts.events", read)
+    return found
+
+
+def _figure(period: panels.Period, kind: SecurityEvent.Kind, link: str) -> panels.Figure:
+    rows = [row for row in _events(period) if row["kind"] == kind]
+    fortnight = sum(row["count"] for row in rows)
+    return panels.Figure(
+        sum(row["last_day"] for row in rows), _("in 24 hours; %(count)d in 14 days") % {"count": fortnight}, link
+    )
+
+
+def sign_ups(period: panels.Period) -> panels.Figure:
+    return _figure(period, Kind.REGISTERED, list_link(User))
+
+
+def logins(period: panels.Period) -> panels.Figure:
+    return _figure(period, Kind.LOGIN, list_link(SecurityEvent, kind__exact=Kind.LOGIN.value))
+
+
+def a_day(period: panels.Period) -> panels.Chart:
+    def counts(kind: SecurityEvent.Kind) -> list[int]:
+        return panels.over_days(
+            ((row["day"], row["count"]) for row in _events(period) if row["kind"] == kind), period.days()
+        )
+
+    return panels.Chart(
+        period.day_labels(),
+        [
+            panels.Series(gettext_lazy("Logins"), counts(Kind.LOGIN), "info"),
+            panels.Series(gettext_lazy("Sign-ups"), counts(Kind.REGISTERED), "good"),
+        ],
+        kind="line",
+        link=list_link(User),
+    )
+
+
+def users_of_customer(request: HttpRequest, customer: Any) -> panels.Table:
+    users = User.objects.filter(store_id=customer.store_id, customer_id=customer.pk).order_by("-is_primary", "pk")[:20]
+    return panels.Table(
+        headers=(_("Name"), _("E-mail"), _("Phone"), _("Last login")),
+        rows=[
+            (change_link(user, user.full_name or user.pk), masked(user.email), masked(user.phone), user.last_login_at)
+            for user in users
+        ],
+        empty=_("Nobody has registered for this customer."),
+    )
+
+
+def messages_of_user(request: HttpRequest, user: User) -> panels.Table:
+    contacts = [contact for contact in (user.email, user.phone) if contact]
+    found = Message.objects.filter(store_id=user.store_id, to__in=contacts).order_by("-created_at")[:8]
+    return panels.Table(
+        headers=(_("Message"), _("Channel"), _("Status"), _("When")),
+        rows=[
+            (change_link(row, row.template), row.get_current_channel_display(), row.status.label, row.created_at)
+            for row in found
+        ],
+        link=list_link(Message, to__exact=contacts[0]) if len(contacts) == 1 else "",
+        empty=_("Nothing was sent to this user."),
+    )
+
+
+panels.tile(
+    "accounts.codes",
+    title=gettext_lazy("One-time codes used"),
+    icon="pin",
+    compute=codes,
+    permission="storefront_accounts.view_otpchallenge",
+    order=20,
+)
+panels.tile(
+    "accounts.sign_ups",
+    title=gettext_lazy("Sign-ups"),
+    icon="person_add",
+    compute=sign_ups,
+    permission="storefront_accounts.view_user",
+    order=22,
+)
+panels.tile(
+    "accounts.logins",
+    title=gettext_lazy("Logins"),
+    icon="login",
+    compute=logins,
+    permission="storefront_accounts.view_user",
+    order=24,
+)
+panels.chart(
+    "accounts.days",
+    title=gettext_lazy("Logins and sign-ups a day"),
+    compute=a_day,
+    permission="storefront_accounts.view_user",
+    order=20,
+)
+panels.register(
+    "storefront_customers.customer",
+    title=gettext_lazy("Users"),
+    icon="person",
+    compute=users_of_customer,
+    permission="storefront_accounts.view_user",
+    order=10,
+)
+panels.register(
+    "storefront_accounts.user",
+    title=gettext_lazy("Messages"),
+    icon="mail",
+    compute=messages_of_user,
+    permission="storefront_messaging.view_message",
+    order=40,
+)
