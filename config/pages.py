@@ -7,11 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import path, re_path
+from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 from storefront import health, wire
+from storefront.admin_base import site
 
 
 def landing(request: HttpRequest) -> HttpResponse:
@@ -38,6 +40,8 @@ def uploaded(request: HttpRequest, path: str) -> HttpResponseBase:
 
 urlpatterns = [
     path("", landing, name="landing"),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", site.urls),
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
     path("api/schema", openapi_document, name="schema"),
