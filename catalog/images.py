@@ -49,7 +49,7 @@ def save(picture: Image.Image, *, folder: str, name: str) -> dict[str, str]:
         copy = picture.copy()
         copy.thumbnail((width, width), Image.Resampling.LANCZOS)
         output = io.BytesIO()
-        copy.save(output, "WEBP", quality=82, method=4)
+        copy.save(output, "WEBP", quality=82, method=2)
         stored[size] = default_storage.save(f"{folder}/{name}-{size}.webp", ContentFile(output.getvalue()))
         before = (width, stored[size])
     return stored
