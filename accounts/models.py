@@ -114,7 +114,6 @@ class Session(StoreScoped):
 
     class End(models.TextChoices):
         LOGOUT = "logout", _("Logged out")
-        REPLACED = "replaced", _("Replaced by a new login")
         PASSWORD = "password", _("Password changed")
         CONTACT = "contact", _("Contact changed")
         REUSE = "reuse", _("Used token presented again")

@@ -7,9 +7,10 @@ A refresh token is used once. Its successor follows from its row by a keyed hash
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -247,15 +248,21 @@ def end(*, store: Store, session_ids: Iterable[str], reason: str, now: datetime)
     wanted = sorted(session_ids)
     ended = Session.objects.filter(store=store, pk__in=wanted, ended_at=None).update(ended_at=now, end_reason=reason)
     for session_id in wanted:
-        transaction.on_commit(lambda session_id=session_id: selectors.forget_session(session_id))
+        _forget(partial(selectors.forget_session, session_id))
     return ended
+
+
+def _forget(what: Callable[[], None]) -> None:
+    """Now, for the rest of this transaction, and after the commit, for what another thread looked up meanwhile."""
+    what()
+    transaction.on_commit(what)
 
 
 def end_all(*, store: Store, user_ids: list[str], reason: str, now: datetime) -> int:
     """Ends every session of these users, whose rows the caller holds locked."""
     ids = selectors.live_session_ids(store=store, user_ids=user_ids)
     for user_id in user_ids:
-        transaction.on_commit(lambda user_id=user_id: selectors.forget_user(user_id))
+        _forget(partial(selectors.forget_user, user_id))
     return end(store=store, session_ids=ids, reason=reason, now=now) if ids else 0
 
 

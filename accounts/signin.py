@@ -92,7 +92,7 @@ def _continued_user(store: Store, claims: Mapping[str, Any], now: datetime) -> U
             raise errors.AlreadyAuthenticated
         return session.user
     # Ended by its own holder: go on as logged out. Ended for safety: whoever holds this token gets nothing of it.
-    return session.user if session.end_reason in {Session.End.LOGOUT, Session.End.REPLACED} else None
+    return session.user if session.end_reason == Session.End.LOGOUT else None
 
 
 def log_out(*, store: Store, shopper: Shopper, now: datetime) -> tuple[Opened, User | None]:
@@ -296,12 +296,10 @@ def _register(store: Store, shopper: Shopper, challenge: OtpChallenge, now: date
 
 
 def enter(*, store: Store, shopper: Shopper, user: User, method: str, now: datetime) -> Entered:
-    """Logs the caller in to `user`, whose row the caller holds locked: a new session in place of their old one.
+    """Logs the caller in to `user`, whose row is locked, with a session of its own beside any other.
 
     A visitor's things follow them: `shopper.merged` is sent unless the visitor's id is somebody's account.
     """
-    if shopper.session_id:
-        sessions.end(store=store, session_ids=[shopper.session_id], reason=Session.End.REPLACED, now=now)
     if (
         shopper.is_anonymous
         and shopper.user_id
