@@ -39,12 +39,13 @@ def _events(period: panels.Period) -> list[dict[str, Any]]:
         rows = SecurityEvent.objects.filter(
             **period.scope, created_at__gte=period.fortnight_ago, kind__in=[Kind.REGISTERED, Kind.LOGIN]
         )
-        return list(
+        counted = (
             rows.annotate(day=TruncDate("created_at", tzinfo=period.zone))
             .values("day", "kind")
             .annotate(count=Count("pk"), last_day=Count("pk", filter=Q(created_at__gte=period.day_ago)))
             .order_by()
         )
+        return [dict(row) for row in counted]
 
     found: list[dict[str, Any]] = period.once("accounts.events", read)
     return found

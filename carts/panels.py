@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -20,17 +20,11 @@ PERMISSION = "storefront_carts.view_cart"
 
 def active(period: panels.Period) -> panels.Figure:
     """Open carts that somebody changed in the last 24 hours."""
-    found = (
-        Cart.objects.filter(**period.scope, modified_at__gte=period.day_ago, closed_at=None)
-        .order_by()
-        .aggregate(
-            count=Count("pk", distinct=True),
-            filled=Count("pk", distinct=True, filter=Q(lines__isnull=False)),
-            units=Sum("lines__quantity"),
-        )
+    found = Cart.objects.filter(**period.scope, modified_at__gte=period.day_ago, closed_at=None).aggregate(
+        count=Count("pk", distinct=True), units=Sum("lines__quantity")
     )
-    size = (found["units"] or 0) / found["filled"] if found["filled"] else 0
-    detail = _("%(filled)d with something in it, %(size).1f units each") % {"filled": found["filled"], "size": size}
+    size = (found["units"] or 0) / found["count"] if found["count"] else 0
+    detail = _("%(size).1f units on average") % {"size": size}
     return panels.Figure(found["count"], detail, list_link(Cart))
 
 

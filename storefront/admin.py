@@ -112,7 +112,7 @@ class OrderField(forms.MultiValueField):
         return chosen
 
 
-class StoreForm(forms.ModelForm):
+class StoreForm(forms.ModelForm):  # type: ignore[type-arg]
     default_country = forms.ChoiceField(
         label=_("Default country"),
         choices=country_choices,
@@ -260,13 +260,13 @@ class ChannelAdmin(KernelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Channel | None = None) -> bool:
         """A store keeps one channel at least: tokens name it."""
-        allowed = super().has_delete_permission(request, obj)
+        allowed = bool(super().has_delete_permission(request, obj))
         if obj is None or not allowed:
             return allowed
         return Channel.objects.filter(store_id=obj.store_id).exclude(pk=obj.pk).exists()
 
 
-class GroupForm(forms.ModelForm):
+class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = CustomerGroup
         fields = "__all__"
@@ -392,7 +392,7 @@ class ApiKeyAdmin(StoreModelAdmin):
         )
 
     def _changeable(self, request: HttpRequest, object_id: str) -> ApiKey:
-        key = self.get_queryset(request).select_related("store", "channel").filter(pk=object_id).first()
+        key: ApiKey | None = self.get_queryset(request).select_related("store", "channel").filter(pk=object_id).first()
         if key is None or not self.has_change_permission(request, key):
             raise PermissionDenied
         return key
@@ -440,7 +440,7 @@ class ApiKeyAdmin(StoreModelAdmin):
 
 # --- staff ----------------------------------------------------------------------------------------------------------
 @site.admin_for(get_user_model())
-class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[type-arg]
+class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[misc, type-arg]
     """Members of staff. All of them see all stores; what they may do there is a matter of their groups."""
 
     menu_title, menu_order, icon = _("Staff"), 80, "badge"
@@ -452,13 +452,14 @@ class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         confirmed = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
-        return super().get_queryset(request).annotate(has_second_factor=Exists(confirmed))
+        found: models.QuerySet[Any] = super().get_queryset(request).annotate(has_second_factor=Exists(confirmed))
+        return found
 
     @display(description=_("Two-factor"), boolean=True)
     def second_factor(self, user: Any) -> bool:
         return bool(user.has_second_factor)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only a superuser hands out rights: else whoever edits users could take them all."""
         found = super().get_readonly_fields(request, obj)
         if request.user.is_superuser:
@@ -506,5 +507,5 @@ class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[type-arg]
 
 
 @site.admin_for(Group)
-class StaffGroupAdmin(DjangoGroupAdmin, StoreModelAdmin):  # type: ignore[type-arg]
+class StaffGroupAdmin(DjangoGroupAdmin, StoreModelAdmin):  # type: ignore[misc]
     menu_title, menu_order, icon = _("Staff roles"), 81, "shield_person"

@@ -26,6 +26,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin as PlainModelAdmin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -51,12 +52,13 @@ from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter as ChoicesFilter,
 )
 from unfold.contrib.filters.admin import (
-    DropdownFilter,
-    RangeDateFilter,
-    TextFilter,
+    DropdownFilter as ThemeDropdownFilter,
 )
 from unfold.contrib.filters.admin import (
     MultipleChoicesDropdownFilter as MultipleChoicesFilter,
+)
+from unfold.contrib.filters.admin import (
+    RangeDateFilter,
 )
 from unfold.contrib.filters.admin import (
     RangeNumericFilter as NumberRangeFilter,
@@ -64,7 +66,11 @@ from unfold.contrib.filters.admin import (
 from unfold.contrib.filters.admin import (
     RelatedDropdownFilter as RelatedFilter,
 )
-from unfold.decorators import action, display
+from unfold.contrib.filters.admin import (
+    TextFilter as ThemeTextFilter,
+)
+from unfold.decorators import action as theme_action
+from unfold.decorators import display as theme_display
 from unfold.enums import ActionVariant
 from unfold.forms import (
     AdminOwnPasswordChangeForm,
@@ -139,6 +145,7 @@ DialogForm = BaseDialogForm
 INPUT_CLASS = " ".join(BASE_INPUT_CLASSES)
 
 View = Callable[..., HttpResponseBase]
+Method = TypeVar("Method", bound=Callable[..., Any])
 Admin = TypeVar("Admin", bound="type[PlainModelAdmin[Any]]")
 
 # The groups of the side menu: key -> (title, order). An app's models go to their app's group unless they say otherwise.
@@ -173,7 +180,7 @@ class Page:
     order: int
 
 
-class StoreAdminSite(UnfoldAdminSite):
+class StoreAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     """The back office: password and, where due, a second factor before every page; see `storefront.staff`."""
 
     index_template = "storefront/staff/index.html"
@@ -228,7 +235,7 @@ class StoreAdminSite(UnfoldAdminSite):
         status: int = 200,
     ) -> TemplateResponse:
         """A page in the frame of the back office. The template extends `storefront/staff/page.html`."""
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         full = {**self.each_context(request), "title": title, **(context or {})}
         return TemplateResponse(request, template, full, status=status)
 
@@ -255,7 +262,8 @@ class StoreAdminSite(UnfoldAdminSite):
         """Addresses without their last slash lead on; the project's API has none, so Django's own setting is off."""
         if not url.endswith("/") and request.method in {"GET", "HEAD"}:
             return HttpResponseRedirect(f"{request.path}/")
-        return super().catch_all_view(request, url)
+        found: HttpResponse = super().catch_all_view(request, url)
+        return found
 
     # -- who may enter --
     def has_permission(self, request: HttpRequest) -> bool:
@@ -308,7 +316,8 @@ class StoreAdminSite(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from storefront.staff import dashboard
 
-        return super().index(request, {**dashboard.context(request), **(extra_context or {})})
+        page: TemplateResponse = super().index(request, {**dashboard.context(request), **(extra_context or {})})
+        return page
 
     # -- menu --
     def menu(self, request: HttpRequest) -> list[dict[str, Any]]:
@@ -382,6 +391,57 @@ def environment(request: HttpRequest) -> list[Any] | None:
     return [_("Development"), "warning"] if settings.DEBUG else None
 
 
+# --- decorators -----------------------------------------------------------------------------------------------------
+def display(
+    *,
+    description: Any = None,
+    ordering: Any = None,
+    boolean: bool | None = None,
+    empty_value: str | None = None,
+    label: Any = None,
+    header: bool | None = None,
+    image: bool | None = None,
+) -> Callable[[Method], Method]:
+    """A column. `label` shows it as a badge: True, or a map from its value to success, info, warning or danger."""
+    found: Callable[[Method], Method] = theme_display(
+        description=description,
+        ordering=ordering,
+        boolean=boolean,
+        empty_value=empty_value,
+        label=label,
+        header=header,
+        image=image,
+    )
+    return found
+
+
+def action(
+    *,
+    description: Any,
+    permissions: Sequence[str] | None = None,
+    url_path: str | None = None,
+    icon: str | None = None,
+    variant: ActionVariant = ActionVariant.DEFAULT,
+    attrs: dict[str, Any] | None = None,
+    dialog: dict[str, Any] | None = None,
+) -> Callable[[Method], Method]:
+    """An action of `actions`, `actions_detail`, `actions_list` or `actions_row`.
+
+    Those of a page (`actions_detail`, `actions_row`) are called by link as `method(request, object_id)`: let them
+    change something on POST only, and answer a GET with `site.confirm`.
+    """
+    found: Callable[[Method], Method] = theme_action(
+        description=description,
+        permissions=permissions,
+        url_path=url_path,
+        icon=icon,
+        variant=variant,
+        attrs=attrs,
+        dialog=dialog,
+    )
+    return found
+
+
 # --- fields ---------------------------------------------------------------------------------------------------------
 class JsonWidget(forms.Textarea):
     """JSON for people: an object as rows of name and value, anything else as indented text."""
@@ -414,7 +474,15 @@ class JsonWidget(forms.Textarea):
         return context
 
 
-class DateRangeFilter(RangeDateFilter):
+class DropdownFilter(ThemeDropdownFilter):  # type: ignore[misc]
+    """A filter of one's own: `title`, `parameter_name`, `lookups` and `queryset`, as for Django's SimpleListFilter."""
+
+
+class TextFilter(ThemeTextFilter):  # type: ignore[misc]
+    """The same with a text to type."""
+
+
+class DateRangeFilter(RangeDateFilter):  # type: ignore[misc]
     """From one day to another, both included, on dates and moments."""
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any] | None:
@@ -496,7 +564,7 @@ def _with_store(form: type[Any], only_store: Store | None) -> type[Any]:
     return type(form.__name__, (_StoreForm, form), {"only_store": only_store, "__module__": form.__module__})
 
 
-class StoreInlineFormSet(PaginationInlineFormSet):
+class StoreInlineFormSet(PaginationInlineFormSet):  # type: ignore[misc]
     """Gives the rows of an inline their parent's store."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
@@ -639,7 +707,7 @@ class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
     ) -> Any:
         extra = dict(extra_context or {})
         if object_id is not None and request.method == "GET":
-            row = self.get_object(request, admin.utils.unquote(object_id))
+            row = self.get_object(request, unquote(object_id))
             if row is not None and self.has_view_or_change_permission(request, row):
                 extra["panels"] = panels.panels_of(model_label=self.model._meta.label, request=request, row=row)
         return super().changeform_view(request, object_id, form_url, extra)

@@ -8,7 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -101,26 +100,5 @@ def workers(period: panels.Period) -> panels.Figure:
     return panels.Figure(len(names), ", ".join(names), tone="good")
 
 
-def keys_in_use(period: panels.Period) -> panels.Figure:
-    from django.db.models import Count, Q
-
-    from storefront.models import ApiKey
-
-    live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=period.now))
-    found = ApiKey.objects.filter(**period.scope).aggregate(
-        live=Count("pk", filter=live), used=Count("pk", filter=live & Q(last_used_at__gte=period.day_ago))
-    )
-    detail = _("%(used)d used in the last 24 hours") % {"used": found["used"]}
-    return panels.Figure(found["live"], detail, reverse("admin:storefront_apikey_changelist"))
-
-
 def register() -> None:
     panels.tile("kernel.workers", title=_("Workers"), icon="bolt", compute=workers, order=90)
-    panels.tile(
-        "kernel.keys",
-        title=_("Live API keys"),
-        icon="key",
-        compute=keys_in_use,
-        permission="storefront.view_apikey",
-        order=95,
-    )

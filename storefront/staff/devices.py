@@ -38,7 +38,7 @@ _SEALED_BYTES = SECRET_BYTES + 16
 # --- reads ----------------------------------------------------------------------------------------------------------
 def enrolled(user: Any) -> bool:
     """Whether a second factor is due from this user. One query."""
-    return authenticators(user).exists()
+    return bool(authenticators(user).exists())
 
 
 def authenticators(user: Any) -> Any:
@@ -46,7 +46,7 @@ def authenticators(user: Any) -> Any:
 
 
 def recovery_codes_left(user: Any) -> int:
-    return StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True).count()
+    return int(StaticToken.objects.filter(device__user_id=user.pk, device__confirmed=True).count())
 
 
 def secret_text(device: TOTPDevice) -> str:

@@ -79,11 +79,11 @@ class PasswordStep(LoginView):
             "site_url": None,
         }
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         username = request.POST.get("username", "").strip().lower()[:254]
         try:
             self._rules = _braked(request, "password", username)
-            return super().post(request, *args, **kwargs)  # type: ignore[no-any-return]
+            return super().post(request, *args, **kwargs)
         except TooManyRequests as error:
             form = self.get_form_class()(request, initial={"username": request.POST.get("username", "")[:150]})
             messages.error(request, _wait_text(error))
