@@ -57,7 +57,9 @@ class CartLine(StoreScoped):
         verbose_name = _("cart line")
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["cart", "product_id", "variant_id"], name="%(app_label)s_line_once_per_sku"),
+            models.UniqueConstraint(
+                fields=["cart", "product_id", "variant_id"], name="%(app_label)s_line_once_per_sku"
+            ),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="%(app_label)s_line_quantity_min"),
         ]
 

@@ -33,7 +33,9 @@ def stock_suffices(sellable: Sellable | None, quantity: int) -> bool:
     return sellable.available is None or sellable.backorder or quantity <= sellable.available
 
 
-def refusal(sellable: Sellable | None, quantity: int, *, field: str, variant_field: str = "variant_id") -> DomainError | None:
+def refusal(
+    sellable: Sellable | None, quantity: int, *, field: str, variant_field: str = "variant_id"
+) -> DomainError | None:
     """Why a cart cannot hold `quantity` (at least 1) of this, or None (D-20). `field` names the quantity in the body.
 
     Steps are counted from the minimum: from 2 in steps of 3 are 2, 5, 8.

@@ -75,9 +75,11 @@ class Metadata(serializers.DictField):
 
 
 class CartIn(serializers.Serializer[Any]):
-    items = NewItemIn(many=True, allow_empty=False, max_length=rules.MAX_LINES)
+    items = serializers.ListField(child=NewItemIn(), allow_empty=False, max_length=rules.MAX_LINES)
     metadata = Metadata(required=False, allow_null=True, default=None)
-    customer_note = serializers.CharField(max_length=1000, allow_blank=True, allow_null=True, required=False, default="")
+    customer_note = serializers.CharField(
+        max_length=1000, allow_blank=True, allow_null=True, required=False, default=""
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return {

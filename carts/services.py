@@ -70,9 +70,7 @@ def create_cart(
     return priced
 
 
-def set_quantity(
-    *, store: Store, shopper: Shopper, cart_id: str, sku: Sku, quantity: int, now: datetime
-) -> PricedCart:
+def set_quantity(*, store: Store, shopper: Shopper, cart_id: str, sku: Sku, quantity: int, now: datetime) -> PricedCart:
     """Makes the cart hold exactly `quantity` units of `sku`; 0 removes the line. The answer is the cart as it is then.
 
     Repeating a call changes nothing, and parallel calls on one cart all take effect. Stock is claimed by the order, not
@@ -171,21 +169,19 @@ def erase_carts(*, store: Store, user_id: str, **_: Any) -> None:
         )
 
 
-def purge_expired(*, now: datetime, batch: int, **_: Any) -> int:
-    """Deletes up to `batch` expired carts and returns how many. Safe to repeat and to run twice at once.
+def purge_expired(*, now: datetime, batch: int, **_: Any) -> None:
+    """Deletes up to `batch` expired carts. Safe to repeat and to run twice at once.
 
     A cart that someone writes to at this moment is left for the next time.
     """
     ids = selectors.expired_cart_ids(now=now, limit=batch)
     if not ids:
-        return 0
+        return
     with transaction.atomic():
         rows = Cart.objects.filter(pk__in=ids, closed_at=None, expires_at__lte=now).order_by("pk")
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True)
-        locked = [cart.pk for cart in rows]
-        _delete(locked)
-    return len(locked)
+        _delete([cart.pk for cart in rows])
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from storefront.contracts import Sellable, Sku
 from storefront.money import ZERO, rounded, tax_inside, tax_on
 from storefront.plugs import plug
-from storefront.pricing import Line, Problem, Quote, replace
+from storefront.pricing import Line, Quote
 
 from . import rules
 
@@ -45,7 +45,7 @@ class ListPrice:
             lines.append(
                 line._replace(sellable=sellable, unit_price=price, amount=rounded(price * line.quantity, currency))
             )
-        return replace(quote, lines=tuple(lines), sellables=facts, problems=tuple(problems))
+        return quote._replace(lines=tuple(lines), sellables=facts, problems=tuple(problems))
 
 
 class Tax:
@@ -78,7 +78,7 @@ class Tax:
                 tax, net = tax_on(discounted, rate, currency), discounted
                 subtotal, unit = line.amount, line.unit_price
             lines.append(line._replace(unit_price_excluding_tax=unit, subtotal=subtotal, net=net, tax=tax))
-        return replace(quote, lines=tuple(lines))
+        return quote._replace(lines=tuple(lines))
 
 
 class Handling:
@@ -100,4 +100,4 @@ class Handling:
             handling = rounded(charge * line.quantity, currency)
             tax = tax_on(handling, line.sellable.handling_tax_rate, currency)
             lines.append(line._replace(handling=handling, handling_tax=tax))
-        return replace(quote, lines=tuple(lines))
+        return quote._replace(lines=tuple(lines))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from storefront.money import ZERO
@@ -53,9 +54,10 @@ class ShopperPlug(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sellable:
+class Sellable(NamedTuple):
     """One sku at the price of one customer group. Amounts are in the store's currency, per unit.
+
+    A tuple, for it is made for every line of every cart that is read. Name its fields when making one.
 
     `available` is how many can be sold now: stock less reservations, or None for unlimited (digital, backorder).
     `needs_variant` answers a sku without variant of a product that has some: nothing but the names and ids counts then.
@@ -84,7 +86,7 @@ class Sellable:
     available: int | None = None
     backorder: bool = False
     category_ids: tuple[str, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def in_stock(self) -> bool:

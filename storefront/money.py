@@ -89,5 +89,5 @@ def _integers(weights: Sequence[Decimal]) -> list[int]:
     """The weights times a common power of ten: integers, so that no division rounds."""
     if any(weight < 0 for weight in weights):
         raise ValueError("a weight must not be negative")
-    lowest = min(min(int(weight.as_tuple().exponent) for weight in weights), 0)
+    lowest = min(0, *(int(weight.as_tuple().exponent) for weight in weights))
     return [int(weight.scaleb(-lowest)) for weight in weights]

@@ -7,13 +7,13 @@ and rounds once per line. Every total is a sum of rounded parts. `docs/pricing.m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from storefront.contracts import Sellable, Sku
-from storefront.money import ZERO, Currency, rounded, tax_inside, tax_on
+from storefront.money import ZERO, Currency
 
 PROMOTION = "promotion:"  # the beginning of a discount's source; the promotion's id follows
 COUPON = "coupon:"
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
 class Line(NamedTuple):
     """One sku in the quote. Amounts are of the whole line in `Quote.currency`, rounded, unless they say "unit".
 
-    A tuple, for a cart of many lines is copied by each step. Set fields with `_replace`, which leaves the old line as
+    A tuple, for the lines of a cart are copied by each step. Set fields with `_replace`, which leaves the old line as
     it is. `discounted = amount - discount` and `net + tax` is what the line costs, `discounted` where prices include
     tax.
     """
@@ -100,9 +100,8 @@ class Totals(NamedTuple):
     to_be_paid: Decimal  # never below zero
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Quote:
-    """A cart priced for one moment. Steps return a copy with their part filled in."""
+class Quote(NamedTuple):
+    """A cart priced for one moment. Steps return a copy with their part filled in, made with `_replace`."""
 
     store_id: str
     currency: Currency
@@ -112,7 +111,7 @@ class Quote:
     is_logged_in: bool = False
     now: datetime | None = None
     lines: tuple[Line, ...] = ()
-    sellables: Mapping[Sku, Sellable | None] = field(default_factory=dict)  # asked already; not asked for again
+    sellables: Mapping[Sku, Sellable | None] = MappingProxyType({})  # asked already; not asked for again
     # wishes that the cart holds
     coupon_code: str = ""
     points_asked: int = 0
@@ -131,7 +130,7 @@ class Quote:
     credit_used: Decimal = ZERO
     gift_card_used: Decimal = ZERO
     problems: tuple[Problem, ...] = ()  # what keeps the cart from being paid; the first is shown
-    facts: Mapping[str, Any] = field(default_factory=dict)  # what steps leave for the serializer, by step name
+    facts: Mapping[str, Any] = MappingProxyType({})  # what steps leave for the serializer, by step name
 
     def totals(self) -> Totals:
         amount = discount = promotion = coupon = subtotal = net = tax = handling = handling_tax = ZERO
@@ -186,20 +185,3 @@ def price(quote: Quote, steps: Iterable[PricingStep]) -> Quote:
     for step in steps:
         quote = step.apply(quote, step.gather(quote))
     return quote
-
-
-__all__ = [
-    "COUPON",
-    "PROMOTION",
-    "Discount",
-    "Line",
-    "PricingStep",
-    "Problem",
-    "Quote",
-    "Totals",
-    "price",
-    "replace",
-    "rounded",
-    "tax_inside",
-    "tax_on",
-]

@@ -40,17 +40,14 @@ class FakeCatalog:
         return sku
 
     def sellables(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, Sellable]:
-        from storefront.pricing import replace
-
         self.asked.append(tuple(skus))
         while self.meanwhile:
             self.meanwhile.pop()()
-        found = {sku: self.shelf[store_id, sku] for sku in skus if (store_id, sku) in self.shelf}
-        for sku in found:
-            price = self.groups.get((store_id, sku, group_id or ""))
-            if price is not None:
-                found[sku] = replace(found[sku], selling_price=price)
-        return found
+        return {sku: self._priced(store_id, sku, group_id or "") for sku in skus if (store_id, sku) in self.shelf}
+
+    def _priced(self, store_id: str, sku: Sku, group_id: str) -> Sellable:
+        sellable = self.shelf[store_id, sku]
+        return sellable._replace(selling_price=self.groups.get((store_id, sku, group_id), sellable.selling_price))
 
     def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
         return {}

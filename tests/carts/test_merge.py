@@ -48,7 +48,15 @@ def of(user_id: str) -> dict[str, dict[Sku, int]]:
     ],
 )
 def test_the_cart_in_hand_keeps_its_id_and_the_strategy_fills_it(
-    store: Store, shopper: Shopper, account: Shopper, tea: Sku, cup: Sku, pot: Sku, new_cart: NewCart, strategy: str, held: Any
+    store: Store,
+    shopper: Shopper,
+    account: Shopper,
+    tea: Sku,
+    cup: Sku,
+    pot: Sku,
+    new_cart: NewCart,
+    strategy: str,
+    held: Any,
 ) -> None:
     guest = new_cart(store, shopper, {tea: 3, cup: 1})
     new_cart(store, account, {tea: 2, cup: 4, pot: 1})
@@ -62,7 +70,14 @@ def test_the_cart_in_hand_keeps_its_id_and_the_strategy_fills_it(
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_it_is_the_same_whichever_cart_is_the_newer(
-    store: Store, shopper: Shopper, account: Shopper, tea: Sku, pot: Sku, new_cart: NewCart, client_of: Any, strategy: str
+    store: Store,
+    shopper: Shopper,
+    account: Shopper,
+    tea: Sku,
+    pot: Sku,
+    new_cart: NewCart,
+    client_of: Any,
+    strategy: str,
 ) -> None:
     new_cart(store, account, {pot: 1})
     guest = new_cart(store, shopper, {tea: 1})

@@ -73,9 +73,7 @@ def test_setting_an_item(
     assert len(found) + CATALOGUE == 8, found
 
 
-def test_adding_an_item(
-    api: Api, store: Store, shopper: Shopper, tea: Sku, skus: list[Sku], new_cart: NewCart
-) -> None:
+def test_adding_an_item(api: Api, store: Store, shopper: Shopper, tea: Sku, skus: list[Sku], new_cart: NewCart) -> None:
     cart = new_cart(store, shopper, dict.fromkeys(skus[:249], 1))
     found = statements(lambda: api.post(f"/carts/{cart.pk}/items", body(tea, 1)), "update-cart")
     assert len(found) + CATALOGUE == 8, found

@@ -158,7 +158,9 @@ def test_a_cart_needs_items(api: Api, items: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"[]", b"7", b'"x"', b"null"])
-def test_a_body_that_is_no_object_is_refused(api: Api, sent: bytes, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart) -> None:
+def test_a_body_that_is_no_object_is_refused(
+    api: Api, sent: bytes, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
     cart = new_cart(store, shopper, {tea: 1})
     assert_is_error(api.post("/carts", sent), 400)
     assert_is_error(api.post(f"/carts/{cart.pk}/items", sent), 400)
@@ -166,7 +168,9 @@ def test_a_body_that_is_no_object_is_refused(api: Api, sent: bytes, store: Store
 
 
 @pytest.mark.parametrize("quantity", [2.5, -1, "2", True, None, [], {}, 1_000_001, 1e300, -0.5])
-def test_a_quantity_is_a_whole_number_in_bounds(api: Api, quantity: Any, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart) -> None:
+def test_a_quantity_is_a_whole_number_in_bounds(
+    api: Api, quantity: Any, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
     cart = new_cart(store, shopper, {tea: 1})
     assert_is_error(api.post(f"/carts/{cart.pk}/items", body(tea, quantity)), 400)
     assert_is_error(api.post("/carts", {"items": [body(tea, 1), body(tea, quantity)]}), 400)
@@ -206,7 +210,16 @@ def test_rules_hold_for_the_sum_of_a_sku_named_twice(api: Api, cup: Sku) -> None
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"n": {}}, {"n": None}, {"n": ["x"]}, [], "x", {"n": "x" * 501}, {"n" * 65: "x"}, {str(n): "x" for n in range(51)}],
+    [
+        {"n": {}},
+        {"n": None},
+        {"n": ["x"]},
+        [],
+        "x",
+        {"n": "x" * 501},
+        {"n" * 65: "x"},
+        {str(n): "x" for n in range(51)},
+    ],
 )
 def test_metadata_holds_texts_in_bounds(api: Api, tea: Sku, metadata: Any) -> None:
     error = assert_is_error(api.post("/carts", {"items": [body(tea, 1)], "metadata": metadata}), 400)

@@ -13,7 +13,7 @@ from carts.models import Cart
 from carts.selectors import PricedCart, cart_detail
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
-from storefront.pricing import Problem, Quote, replace
+from storefront.pricing import Problem, Quote
 from tests.carts.conftest import body, make_shopper, quantities
 from tests.carts.fakes import FakeCatalog
 from tests.conftest import Api
@@ -46,7 +46,14 @@ EDGES = [
 
 @pytest.mark.parametrize(("facts", "quantity", "code"), EDGES)
 def test_a_rule_decides_at_its_edge(
-    api: Api, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart, facts: dict[str, Any], quantity: int, code: str
+    api: Api,
+    store: Store,
+    shopper: Shopper,
+    tea: Sku,
+    new_cart: NewCart,
+    facts: dict[str, Any],
+    quantity: int,
+    code: str,
 ) -> None:
     sku = FakeCatalog.put(store.pk, "RULED", "A", **facts)
     cart = new_cart(store, shopper, {tea: 1})
@@ -176,7 +183,7 @@ def test_a_cart_with_everything_is_ready(store: Store, shopper: Shopper, tea: Sk
     Cart.objects.update(shipping_address={"city": "Pune"})
     priced = cart_detail(store=store, shopper=shopper, cart_id=cart.pk, now=cart.created_at)
     delivery = {"fulfillment_type": "delivery", "shipments": []}
-    quote = replace(priced.quote, fulfillment=delivery, shipping_cost=Decimal("50"), shipping_tax=Decimal("9"))
+    quote = priced.quote._replace(fulfillment=delivery, shipping_cost=Decimal(50), shipping_tax=Decimal(9))
     shown = serializers.cart(PricedCart(priced.cart, quote), shopper=shopper)
     assert (shown["status"], shown["status_error_message"]) == ("ready-for-payment", None)
     assert shown["fulfillment_preference"] == delivery
@@ -194,9 +201,7 @@ def test_a_problem_without_a_text_of_its_own_is_still_told() -> None:
     assert rules.problem_text(Problem("from_a_step")) == "This cart cannot be paid yet."
 
 
-def test_a_percent_sign_in_a_name_does_no_harm(
-    api: Api, store: Store, shopper: Shopper, new_cart: NewCart
-) -> None:
+def test_a_percent_sign_in_a_name_does_no_harm(api: Api, store: Store, shopper: Shopper, new_cart: NewCart) -> None:
     sku = FakeCatalog.put(store.pk, "P", product_name="100% wool %(x)s", available=5)
     cart = new_cart(store, shopper, {sku: 5})
     FakeCatalog.put(store.pk, "P", product_name="100% wool %(x)s", available=1)
@@ -205,11 +210,9 @@ def test_a_percent_sign_in_a_name_does_no_harm(
 
 
 # --- prices ---------------------------------------------------------------------------------------------------------
-def test_prices_are_those_of_the_tokens_group_and_never_the_headers(
-    store: Store, tea: Sku, client_of: Any
-) -> None:
-    FakeCatalog.groups[store.pk, tea, "wholesale"] = Decimal("59")
-    FakeCatalog.groups[store.pk, tea, "retail"] = Decimal("236")
+def test_prices_are_those_of_the_tokens_group_and_never_the_headers(store: Store, tea: Sku, client_of: Any) -> None:
+    FakeCatalog.groups[store.pk, tea, "wholesale"] = Decimal(59)
+    FakeCatalog.groups[store.pk, tea, "retail"] = Decimal(236)
     retail = client_of(store, make_shopper(store, "r", group_id="retail"))
     wholesale = client_of(store, make_shopper(store, "w", group_id="wholesale"))
     for client, total in ((retail, 236.0), (wholesale, 59.0)):
@@ -222,8 +225,13 @@ def test_prices_are_those_of_the_tokens_group_and_never_the_headers(
 
 def test_handling_has_its_own_tax_and_adds_up(api: Api, store: Store) -> None:
     sku = FakeCatalog.put(
-        store.pk, "BOX", price="100", tax_rate="12", price_including_tax=False,
-        handling_charge=Decimal("7.555"), handling_tax_rate=Decimal("18"),
+        store.pk,
+        "BOX",
+        price="100",
+        tax_rate="12",
+        price_including_tax=False,
+        handling_charge=Decimal("7.555"),
+        handling_tax_rate=Decimal(18),
     )
     cart = assert_matches("create-cart", api.post("/carts", {"items": [body(sku, 3)]}))["cart"]
     line = cart["cart_items"][0]
@@ -241,7 +249,14 @@ def test_an_item_shows_what_the_catalogue_says_of_it(api: Api, store: Store) -> 
         "on_promotion": True,
     }
     sku = FakeCatalog.put(
-        store.pk, "SHIRT", "M", min_quantity=2, max_quantity=8, step=2, available=8, details=details,
+        store.pk,
+        "SHIRT",
+        "M",
+        min_quantity=2,
+        max_quantity=8,
+        step=2,
+        available=8,
+        details=details,
         image_url="https://example.com/shirt.jpg",
     )
     cart = assert_matches("create-cart", api.post("/carts", {"items": [body(sku, 2)]}))["cart"]
@@ -308,7 +323,11 @@ def test_a_logged_out_shopper_sees_the_cart_without_who_it_is_for(
 
 def test_masking_survives_an_address_of_which_little_is_known() -> None:
     assert serializers.address({"first_name": ""}, masked=True) == {
-        "first_name": None, "last_name": None, "id": None, "phone": "0000000000", "email": "",
+        "first_name": None,
+        "last_name": None,
+        "id": None,
+        "phone": "0000000000",
+        "email": "",
     }
     assert serializers.address(None, masked=True) is None
 
