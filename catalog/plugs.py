@@ -46,8 +46,8 @@ class DefaultCatalog:
         writer = serializers.Writer(currency=store.currency, tree=selectors.tree(store=store))
         ids = list({sku.variant_id or sku.product_id for sku in skus})
         found: dict[Sku, dict[str, Any]] = {}
-        for _pk, *row in selectors.item_rows(store_id=store_id, variant_ids=ids, group_ids=group_ids):
-            values = writer.item_values(row)
+        for row in selectors.item_rows(store_id=store_id, variant_ids=ids, group_ids=group_ids):
+            values = writer.item_values(row[1:])
             if values:
                 found[Sku(values["product_id"], values["variant_id"] or "")] = values
         return {sku: found[sku] for sku in skus if sku in found}

@@ -54,6 +54,11 @@ def _marks(values: Collection[Any]) -> str:
     return ",".join(["%s"] * len(values))
 
 
+def _of_store(alias: str) -> str:
+    """The store of rows that are found by their keys. In this form SQLite does not walk an index of the whole store."""
+    return f"({alias}.store_id = %s) IS TRUE"
+
+
 def _offer_joins(group_ids: Sequence[str]) -> str:
     """Joins `v` with its stock and its one price: of the first group of `group_ids` that has one, else the highest."""
     ranks = " ".join(f"WHEN %s THEN {rank}" for rank in range(len(group_ids)))
@@ -280,7 +285,7 @@ def variant_rows(*, store: Store, product_ids: Collection[str], group_ids: Seque
     return _fetch(
         f"""SELECT v.product_id, v.is_standalone, v.is_default, v.document, {_OFFER}
             FROM {VARIANT} v {_offer_joins(group_ids)}
-            WHERE v.product_id IN ({_marks(product_ids)}) AND v.store_id = %s AND v.visible = TRUE
+            WHERE v.product_id IN ({_marks(product_ids)}) AND {_of_store("v")} AND v.visible = TRUE
             ORDER BY v.product_id, v.sort_order, v.created_at, v.id""",
         [*group_ids, *product_ids, store.pk],
     )
@@ -290,7 +295,7 @@ def variant_row(*, store: Store, product_id: str, reference: str, group_ids: Seq
     """One visible variant by id or slug as (document, own attributes, *offer): one query."""
     rows = _fetch(
         f"""SELECT v.id, v.document, v.own_attributes, {_OFFER} FROM {VARIANT} v {_offer_joins(group_ids)}
-            WHERE v.product_id = %s AND v.store_id = %s AND v.visible = TRUE AND v.is_standalone = FALSE
+            WHERE v.product_id = %s AND {_of_store("v")} AND v.visible = TRUE AND v.is_standalone = FALSE
               AND (v.id = %s OR v.slug = %s)""",
         [*group_ids, product_id, store.pk, reference, reference],
     )
@@ -330,7 +335,7 @@ def item_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequenc
     return _fetch(
         f"""SELECT v.id, v.item_document, p.category_ids, p.type, {_OFFER}
             FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id {_offer_joins(group_ids)}
-            WHERE v.id IN ({_marks(variant_ids)}) AND v.store_id = %s AND v.visible = TRUE""",
+            WHERE v.id IN ({_marks(variant_ids)}) AND {_of_store("v")} AND v.visible = TRUE""",
         [*group_ids, *variant_ids, store_id],
     )
 
@@ -343,7 +348,7 @@ def component_rows(*, store: Store, bundle_ids: Collection[str], group_ids: Sequ
         f"""SELECT b.bundle_id, b.quantity, v.item_document, p.category_ids, p.type, {_OFFER}
             FROM {COMPONENT} b JOIN {VARIANT} v ON v.id = b.component_id JOIN {PRODUCT} p ON p.id = v.product_id
             {_offer_joins(group_ids)}
-            WHERE b.bundle_id IN ({_marks(bundle_ids)}) AND b.store_id = %s AND v.visible = TRUE
+            WHERE b.bundle_id IN ({_marks(bundle_ids)}) AND {_of_store("b")} AND v.visible = TRUE
             ORDER BY b.bundle_id, b.sort_order, b.id""",
         [*group_ids, *bundle_ids, store.pk],
     )
@@ -356,7 +361,7 @@ def line_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequenc
     return _fetch(
         f"""SELECT v.id, v.product_id, v.visible, v.sku, v.line_document, {_OFFER}
             FROM {VARIANT} v {_offer_joins(group_ids)}
-            WHERE v.id IN ({_marks(variant_ids)}) AND v.store_id = %s""",
+            WHERE v.id IN ({_marks(variant_ids)}) AND {_of_store("v")}""",
         [*group_ids, *variant_ids, store_id],
     )
 
@@ -366,7 +371,7 @@ def product_names(*, store_id: str, product_ids: Collection[str]) -> list[Row]:
     if not product_ids:
         return []
     return _fetch(
-        f"""SELECT id, name, slug, type FROM {PRODUCT}
-            WHERE id IN ({_marks(product_ids)}) AND store_id = %s AND visible = TRUE""",
+        f"""SELECT p.id, p.name, p.slug, p.type FROM {PRODUCT} p
+            WHERE p.id IN ({_marks(product_ids)}) AND {_of_store("p")} AND p.visible = TRUE""",
         [*product_ids, store_id],
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -39,9 +39,14 @@ def _exact(value: Any) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
 
-@lru_cache(maxsize=32_768)
-def price(columns: tuple[Any, ...], currency: Currency) -> Price:
-    """The price in the columns of a row. Few prices differ in a shop, so most are met again."""
+@cache
+def price_reader(currency: Currency) -> Callable[[Row], Price]:
+    """Reads prices of that currency. Few prices differ in a shop, so most are met again and need not be made anew."""
+    return lru_cache(maxsize=32_768)(partial(price, currency=currency))
+
+
+def price(columns: Row, *, currency: Currency) -> Price:
+    """The price in the last nine columns of an offer."""
     listing, selling, tax_rate = (_exact(value) for value in columns[:3])
     including, minimum, maximum, step = columns[3:7]
     handling, handling_tax_rate = _exact(columns[7]), _exact(columns[8])
@@ -81,7 +86,7 @@ def price(columns: tuple[Any, ...], currency: Currency) -> Price:
     )
 
 
-def _left(columns: Sequence[Any], product_type: str) -> int | None:
+def _left(columns: Row, product_type: str) -> int | None:
     """Units that are there: None for what never runs out. `columns` are those of an offer."""
     left: int | None = columns[2] if product_type == "bundle" else columns[0]
     return left if left is None or left > 0 else 0
@@ -102,19 +107,21 @@ class Writer:
     """Writes the catalogue's shapes for one store. `inventory` asks for the lots too."""
 
     def __init__(self, *, currency: Currency, tree: Tree, inventory: bool = False) -> None:
-        self._currency = currency
+        self._price = price_reader(currency)
         self._tree = tree
         self._lots = ',"inventory":[]' if inventory else ""
 
-    def variant(self, document: str, offer: Sequence[Any], product_type: str) -> tuple[str, bool, bool, Price]:
+    def variant(self, document: str, offer: Row, product_type: str) -> tuple[str, bool, bool, Price]:
         """A `Variant` without its last brace, whether it is there, whether it can be ordered anyway, its price."""
-        found = price(tuple(offer[3:]), self._currency)
+        found = self._price(offer[3:])
         left = _left(offer, product_type)
         there, backorder = left is None or left > 0, bool(offer[1])
         return f"{document[:-1]},{_state(there, backorder, found.pricing)}{self._lots}", there, backorder, found
 
-    def item(self, document: str, category_ids: str, product_type: str, offer: Sequence[Any]) -> str:
-        """An `Item` without its last brace."""
+    def item(self, row: Row) -> str:
+        """An `Item` without its last brace, of (item document, category ids, type, *offer)."""
+        document, category_ids, product_type = row[:3]
+        offer = row[3:]
         text, _there, _backorder, found = self.variant(document, offer, product_type)
         return f'{text},{self.categories(category_ids)},"shipping":{found.shipping}'
 
@@ -124,7 +131,7 @@ class Writer:
         ids = ",".join([f'"{branch.id}"' for branch in branches])
         return f'"category_ids":[{ids}],"categories":[{",".join([branch.document for branch in branches])}]'
 
-    def product(self, row: Sequence[Any], variants: Iterable[Row], components: Sequence[str]) -> str | None:
+    def product(self, row: Row, variants: Iterable[Row], components: Sequence[str]) -> str | None:
         """A `Product`, with the members of `ProductDetail` when the row has a fifth column. None when it has no price.
 
         `row` is (id, document, category ids, type[, detail document]); `variants` are rows of `variant_rows`.
@@ -133,13 +140,15 @@ class Writer:
         texts: list[str] = []
         there = backorder = False
         shown: Price | None = None
-        for _product_id, is_standalone, is_default, variant_document, *offer in variants:
+        for variant in variants:
+            offer = variant[4:]
             if offer[4] is None:
                 continue
+            _product_id, is_standalone, is_default, variant_document = variant[:4]
             if is_standalone:
                 left = _left(offer, product_type)
                 there, backorder = left is None or left > 0, bool(offer[1])
-                shown = price(tuple(offer[3:]), self._currency)
+                shown = self._price(offer[3:])
                 continue
             text, variant_there, variant_backorder, found = self.variant(variant_document, offer, product_type)
             texts.append(text + "}")
@@ -173,24 +182,24 @@ class Writer:
     def components(self, rows: Iterable[Row]) -> dict[str, list[str]]:
         """The entries of `bundle_items` by bundle."""
         found: dict[str, list[str]] = {}
-        for bundle_id, quantity, document, category_ids, product_type, *offer in rows:
-            if offer[4] is not None:
-                text = self.item(document, category_ids, product_type, offer)
+        for row in rows:
+            if row[9] is not None:
+                bundle_id, quantity = row[:2]
+                text = self.item(row[2:])
                 found.setdefault(bundle_id, []).append(f'{text},"quantity":{quantity}}}')
         return found
 
     def variants(self, rows: Iterable[Row], product_type: str) -> orjson.Fragment:
         """The varying ones as a list of `Variant`."""
         texts = [
-            self.variant(document, offer, product_type)[0] + "}"
-            for _product_id, is_standalone, _is_default, document, *offer in rows
-            if not is_standalone and offer[4] is not None
+            self.variant(row[3], row[4:], product_type)[0] + "}" for row in rows if not row[1] and row[8] is not None
         ]
         return _fragment(f"[{','.join(texts)}]")
 
     def variant_detail(self, product: Row, row: Row) -> orjson.Fragment | None:
         """A `VariantDetail`."""
-        document, own_attributes, *offer = row
+        document, own_attributes = row[:2]
+        offer = row[2:]
         if offer[4] is None:
             return None
         of_product, detail = orjson.loads(product[1]), orjson.loads(product[4])
@@ -213,21 +222,16 @@ class Writer:
         }
         return _fragment(f"{text},{orjson.dumps(more).decode()[1:]}")
 
-    def items(self, rows: Iterable[Sequence[Any]]) -> orjson.Fragment:
-        """A list of `Item` from rows of (item document, category ids, type, *offer)."""
-        texts = [
-            self.item(document, category_ids, product_type, offer) + "}"
-            for document, category_ids, product_type, *offer in rows
-            if offer[4] is not None
-        ]
+    def items(self, rows: Iterable[Row]) -> orjson.Fragment:
+        """A list of `Item`, of rows as `item` takes them."""
+        texts = [self.item(row) + "}" for row in rows if row[7] is not None]
         return _fragment(f"[{','.join(texts)}]")
 
-    def item_values(self, row: Sequence[Any]) -> dict[str, Any] | None:
-        """One `Item` as values, for callers that work with it: (item document, category ids, type, *offer)."""
-        document, category_ids, product_type, *offer = row
-        if offer[4] is None:
+    def item_values(self, row: Row) -> dict[str, Any] | None:
+        """One `Item` as values, for callers that work with it."""
+        if row[7] is None:
             return None
-        text = origin.complete(self.item(document, category_ids, product_type, offer) + "}")
+        text = origin.complete(self.item(row) + "}")
         found: dict[str, Any] = orjson.loads(text)
         return found
 
@@ -241,12 +245,13 @@ _NO_PRICE = (0, 0, 0, True, 1, None, 1, 0, 0)
 
 def sellable(sku: Sku, row: Row, currency: Currency) -> Sellable:
     """A cart's view of a row of `line_rows`."""
-    _pk, _product_id, visible, code, document, *offer = row
+    _pk, _product_id, visible, code, document = row[:5]
+    offer = row[5:]
     line = orjson.loads(origin.complete(document))
     if line["needs_variant"]:
         return needs_variant(sku, name=line["product_name"], slug=line["slug"], product_type=line["product_type"])
     priced = offer[4] is not None
-    found = price(tuple(offer[3:]) if priced else _NO_PRICE, currency)
+    found = price_reader(currency)(offer[3:] if priced else _NO_PRICE)
     left = _left(offer, line["product_type"])
     backorder = bool(offer[1])
     details = line["details"]
