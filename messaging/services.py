@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from queue import SimpleQueue
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -43,6 +44,7 @@ INTERRUPTIONS = 10  # claims without a result, after which a message is held to 
 DRAIN_SECONDS = 30  # one drain works so long at most, then asks for another
 PARALLEL = 4  # sends at once in a process without a broker; with one, the worker's own concurrency decides
 REPORT_AGE = timedelta(hours=24)  # a report of failure after this does not send the message again
+LOOK_AGAIN_SECONDS = 0.2  # for newcomers, while slow messages are under way
 RETENTION = timedelta(days=30)  # then addresses are masked
 
 
@@ -127,29 +129,50 @@ def _drain_in_turn(until: float) -> tuple[int, bool]:
 
 
 def _drain_in_parallel(until: float) -> tuple[int, bool]:
-    """The first message is sent here; only when there are more are threads started, each with its own connection."""
-    handled = 0
-    running: set[Future[None]] = set()
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="messages", initializer=close_old_connections) as pool:
-        while time.monotonic() < until:
-            if len(running) == PARALLEL:
-                _done, running = wait(running, return_when=FIRST_COMPLETED)
-            message = _claim()
-            if message is not None:
-                running.add(pool.submit(_deliver_in_thread, message))
-                handled += 1
-            elif not running:
-                return handled, True
-            else:  # while a slow one is under way, others may come in
-                _done, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-    return handled, False
+    """Claims here and sends in a few threads. Goes on claiming while slow ones are under way: others may come in."""
+    work: SimpleQueue[Message | None] = SimpleQueue()
+    turn = threading.Condition()
+    senders: list[threading.Thread] = []
+    handled = busy = 0
 
+    def send() -> None:
+        nonlocal busy
+        try:
+            while (message := work.get()) is not None:
+                deliver(message)
+                with turn:
+                    busy -= 1
+                    turn.notify()
+        finally:
+            connections.close_all()
 
-def _deliver_in_thread(message: Message) -> None:
+    def has_room() -> bool:
+        return busy < PARALLEL
+
+    finished = False
     try:
-        deliver(message)
+        while not finished and time.monotonic() < until:
+            with turn:
+                room = turn.wait_for(has_room, timeout=LOOK_AGAIN_SECONDS)
+            message = _claim() if room else None
+            with turn:
+                if message is not None:
+                    busy += 1
+                    handled += 1
+                    if busy > len(senders):
+                        senders.append(threading.Thread(target=send, name="messages", daemon=True))
+                        senders[-1].start()
+                    work.put(message)
+                elif not busy:
+                    finished = True
+                elif room:
+                    turn.wait(LOOK_AGAIN_SECONDS)
     finally:
-        connections.close_all()
+        for _sender in senders:
+            work.put(None)
+        for sender in senders:
+            sender.join()
+    return handled, finished
 
 
 def deliver(message: Message) -> None:
