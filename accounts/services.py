@@ -162,9 +162,10 @@ def erase(*, store: Store, user_id: str, now: datetime) -> None:
     going = [row for row in wanted.select_for_update(no_key=True) if row.deleted_at is None]
     if not any(row.pk == user.pk for row in going):
         raise NotFound
-    sessions.end_all(store=store, user_ids=[row.pk for row in going], reason=Session.End.DELETED, now=now)
     for row in going:
         otp.void_for_user(store=store, user_id=row.pk, contacts=[row.email, row.phone], now=now)
+    sessions.end_all(store=store, user_ids=[row.pk for row in going], reason=Session.End.DELETED, now=now)
+    for row in going:
         images.discard_after_commit(row.profile_image)
         _blank(row, now)
         sessions.log(store=store, kind=SecurityEvent.Kind.ERASED, user_id=row.pk, now=now)

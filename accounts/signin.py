@@ -1,4 +1,7 @@
-"""Ways in and out: codes, passwords, registration, logging out."""
+"""Ways in and out: codes, passwords, registration, logging out.
+
+Rows are locked in one order everywhere: user, challenge, session.
+"""
 
 from __future__ import annotations
 
@@ -254,8 +257,8 @@ def _twice_if_raced(work: Callable[[], Result]) -> Result:
 
 @transaction.atomic
 def _enter_by_code(store: Store, shopper: Shopper, challenge: OtpChallenge, now: datetime) -> Entered:
-    otp.consume(challenge=challenge, now=now)
     user = selectors.user_by_contact_for_update(store=store, contact=challenge.contact)
+    otp.consume(challenge=challenge, now=now)
     if user is None:
         if challenge.action != Action.REGISTER:
             raise errors.CodeExpired(field="otp")  # the account went away while the code was out
@@ -352,8 +355,8 @@ def _settle_contact(store: Store, shopper: Shopper, challenge: OtpChallenge, now
 def _settle_contact_once(
     store: Store, shopper: Shopper, challenge: OtpChallenge, kind: str, now: datetime
 ) -> Entered | DomainError:
-    otp.consume(challenge=challenge, now=now)
     user = selectors.user_for_update(store=store, user_id=shopper.user_id)
+    otp.consume(challenge=challenge, now=now)
     if user is None or not user.live or challenge.user_id != user.pk:
         return errors.CodeRefused(field="otp")
     owner = selectors.user_by_contact(store=store, contact=challenge.contact)
@@ -445,8 +448,8 @@ def reset_password(
     passwords.require_acceptable(password=password, context=[challenge.contact], field="new_password")
     encoded = passwords.hashed(password)
     with transaction.atomic():
-        otp.consume(challenge=challenge, now=now)
         user = selectors.user_by_contact_for_update(store=store, contact=challenge.contact)
+        otp.consume(challenge=challenge, now=now)
         if user is None or not user.live:
             raise errors.CodeExpired(field="otp")
         _set_password(store, user, encoded)

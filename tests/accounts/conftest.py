@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import otp, selectors
 from accounts.models import OtpChallenge
 from messaging.models import Message
+from storefront import events
 from tests.conftest import Api
 
 
@@ -75,3 +76,20 @@ def enter(new_api: Any, store: Any) -> Enter:
 def shopper(enter: Enter) -> Api:
     """Someone who is logged in, with e-mail asha@example.com."""
     return enter("asha@example.com")
+
+
+@pytest.fixture
+def heard() -> Any:
+    """Every event of this app that was sent: (name, payload)."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    names = ("shopper.registered", "shopper.merged", "shopper.logged_in", "shopper.erased")
+    listeners = {name: (lambda _name=name, **payload: found.append((_name, payload))) for name in names}
+    for name, listener in listeners.items():
+        events.on(name, listener)
+    yield found
+    for name, listener in listeners.items():
+        events._listeners[name].remove(listener)
+
+
+def named(heard: Any, name: str) -> list[dict[str, Any]]:
+    return [payload for found, payload in heard if found == name]

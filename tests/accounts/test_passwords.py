@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
-from django.utils import timezone
 
 from accounts.models import Session, User
 from messaging.models import Message
@@ -59,7 +56,7 @@ def test_a_reset_code_is_used_once_and_a_wrong_one_changes_nothing(shopper: Api)
     code = last_code()
     assert_is_error(reset(shopper, asked, wrong(code)), 400, "invalid_otp", "otp")
     assert User.objects.get().password == ""
-    assert reset(shopper, asked, code).status_code == 200
+    shopper.take(reset(shopper, asked, code))
     assert_is_error(reset(shopper, asked, code, "another one 7"), 400, "otp_expired", "otp")
     login = shopper.post("/auth/login/password", EMAIL | {"password": "another one 7"})
     assert_is_error(login, 401, "invalid_credentials")
@@ -172,10 +169,6 @@ def test_guessing_is_braked_by_contact_and_a_right_password_clears_it(with_passw
     refused = with_password.post("/auth/login/password", {"email": "ASHA@EXAMPLE.COM ", "password": GOOD})
     assert_is_error(refused, 429)
     assert int(refused["Retry-After"]) > 0
-    with time_machine.travel(timezone.now() + timedelta(minutes=16)):
-        with_password.token = ""
-        with_password.become_visitor()
-        assert log_in(GOOD) == 200
 
 
 def test_guessing_is_braked_by_network(visitor: Api, configure: Any) -> None:

@@ -17,8 +17,7 @@ from accounts import services
 from accounts.models import OtpChallenge, RefreshToken, SecurityEvent, Session, User
 from customers.models import Customer
 from storefront.models import CustomerGroup, Store
-from tests.accounts.conftest import Enter, answer
-from tests.accounts.test_signin import heard, named  # noqa: F401  a fixture
+from tests.accounts.conftest import Enter, answer, last_code, named, newest_challenge
 from tests.conftest import Api
 from tests.contract import assert_is_error, assert_matches
 
@@ -352,7 +351,6 @@ def test_deactivating_ends_everything_until_staff_reopen(enter: Enter, visitor: 
     asked = visitor.post("/auth/login/email", {"email": "asha@example.com", "register_if_not_exists": True})
     assert asked.status_code == 200
     from accounts import otp
-    from tests.accounts.conftest import newest_challenge
 
     challenge = newest_challenge()
     assert challenge.decoy
@@ -365,8 +363,6 @@ def test_deactivating_ends_everything_until_staff_reopen(enter: Enter, visitor: 
 
 
 def test_a_code_that_was_out_when_the_account_closed_opens_nothing(enter: Enter, visitor: Api) -> None:
-    from tests.accounts.conftest import last_code
-
     account = enter("asha@example.com")
     asked = visitor.post("/auth/login/email", {"email": "asha@example.com"})
     code = last_code()
@@ -378,7 +374,7 @@ def test_deleting_removes_the_person_and_keeps_the_row(
     shopper: Api,
     enter: Enter,
     heard: Any,
-    django_capture_on_commit_callbacks: Any,  # noqa: F811
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     shopper.put(where(shopper), {"first_name": "Asha", "phone": "9876543210", "business": {"type": "x", "name": "Y"}})
     upload(shopper, picture())
@@ -400,7 +396,7 @@ def test_deleting_removes_the_person_and_keeps_the_row(
 def test_a_primary_user_takes_the_others_along_and_another_user_only_itself(
     enter: Enter,
     store: Store,
-    heard: Any,  # noqa: F811
+    heard: Any,
 ) -> None:
     primary, second, third = enter("a@example.com"), enter("b@example.com"), enter("c@example.com")
     members = [second.user_id, third.user_id]
