@@ -64,13 +64,15 @@ class StoreViewSet(ViewSetMixin, APIView):
 
     access: ClassVar[Access | Mapping[str, Access]] = Access.VISITOR
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}  # the serializer of each action that reads a body
+    http_method_names = ["get", "post", "put", "delete", "head"]  # a browser's preflight is answered before us
+    _methods = frozenset(name.upper() for name in http_method_names)
     parser_classes = (Body,)
     renderer_classes = (EnvelopeRenderer,)
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
 
-    action: str
+    action: str | None
     store: Store
     shopper: Shopper
     key: KeyHolder | None = None
@@ -84,10 +86,11 @@ class StoreViewSet(ViewSetMixin, APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.store = selectors.store(self.kwargs["store_id"])
-        action = getattr(self, "action", None)
-        if action is None:  # the method has no handler: 405, whoever asks
+        if request.method not in self._methods:
+            self.action = None
+        if self.action is None:  # no handler: 405, whoever asks
             return
-        access = self.access if isinstance(self.access, Access) else self.access[action]
+        access = self.access if isinstance(self.access, Access) else self.access[self.action]
         self.shopper, self.key = identify(self.store, request, access)
         request.user = self.shopper  # type: ignore[assignment]
 
@@ -101,6 +104,7 @@ class StoreViewSet(ViewSetMixin, APIView):
         One instance of a serializer serves all requests (making one costs more than using it), so these have no
         context: what depends on the store or the shopper is the service's to check.
         """
+        assert self.action is not None
         return dict(_reader(self.inputs[self.action]).run_validation(request.data))
 
     @property

@@ -62,7 +62,9 @@ def _parse(phone: str, country_code: str, regions: tuple[str, ...]) -> Phone:
         raise KeyError(phone)
     if country_code and number.country_code != int(country_code.lstrip("+")):
         raise ValueError("country code and number disagree")
-    if not phonenumbers.is_possible_number(number) or number.extension:
+    # As long as a mobile of that country: codes go to mobiles, and validity data ages faster than lengths.
+    possible = phonenumbers.is_possible_number_for_type_with_reason(number, phonenumbers.PhoneNumberType.MOBILE)
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE or number.extension or number.italian_leading_zero:
         raise ValueError("impossible number")
     return Phone(f"+{number.country_code}", phonenumbers.national_significant_number(number))
 

@@ -96,6 +96,10 @@ def test_a_wrong_method_is_405_in_json_and_names_the_right_ones(api: Api) -> Non
     assert "POST" in response["Allow"]
 
 
+def test_options_without_a_preflight_is_405(api: Api) -> None:
+    assert_is_error(api.request("OPTIONS", "/echo"), 405, "method_not_allowed")
+
+
 def test_only_a_client_that_refuses_json_gets_406(api: Api) -> None:
     assert_is_error(api.get("/either", Accept="text/html", X_Api_Key=api.key), 406, "not_acceptable")
     assert api.get("/either", Accept="text/html,*/*", X_Api_Key=api.key).status_code == 200

@@ -36,6 +36,8 @@ def test_phones_are_read_per_the_stores_countries(phone: str, country_code: str 
     ("phone", "country_code", "field"),
     [
         ("123", "", "phone"),
+        ("0000000000", "", "phone"),
+        ("98765432", "", "phone"),
         ("", "", "phone"),
         ("98765432101234567", "", "phone"),
         ("nine", "", "phone"),
