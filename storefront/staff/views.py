@@ -276,13 +276,14 @@ class Security(_Step):
         return HttpResponseRedirect(reverse(f"{self.site.name}:security"))
 
     def _page(self, form: TokenForm, *, status: int = 200) -> HttpResponse:
+        own = list(devices.authenticators(self.request.user))
         return self.show(
             "storefront/staff/security.html",
             title=_("Two-factor sign-in"),
             form=form,
-            devices=list(devices.authenticators(self.request.user)),
+            devices=own,
+            removable=own if len(own) > 1 or conf().STAFF_TWO_FACTOR != "required" else [],
             codes_left=devices.recovery_codes_left(self.request.user),
-            required=conf().STAFF_TWO_FACTOR == "required",
             enrol_url=reverse(f"{self.site.name}:enrol"),
             status=status,
         )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import time_machine
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -355,6 +358,16 @@ def test_only_a_superuser_resets_the_second_factor_of_another(staff, browser, en
     assert browser.post(address).status_code == 302
     assert not TOTPDevice.objects.exists()
     assert not StaticToken.objects.exists()
+
+
+def test_a_command_resets_the_second_factor_of_whoever_lost_everything(enrolled, browser, log_in):
+    call_command("reset_two_factor", "anna", stdout=StringIO())
+    assert not TOTPDevice.objects.exists()
+    assert not StaticToken.objects.exists()
+    assert log_in().url == "/admin/"
+    assert LogEntry.objects.filter(change_message__contains="Reset").exists()
+    with pytest.raises(CommandError):
+        call_command("reset_two_factor", "nobody")
 
 
 def test_staff_who_may_edit_users_cannot_take_or_give_rights(browser, superuser):
