@@ -1,0 +1,1 @@
+"""Measures the API beside a hand-written WSGI application doing the same SQL: `python -m benchmarks`."""

@@ -1,0 +1,95 @@
+"""What is measured: requests of the API, made from what `shop.prepare` left in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks import load
+from benchmarks.shop import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes = b""
+
+    def raw(self) -> bytes:
+        return load.raw(self.method, self.path, self.headers, self.body)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A kind of request. `budget` is how many SQL statements it may take, `total` how many requests make a round."""
+
+    key: str
+    name: str
+    budget: int
+    total: int
+    calls: Callable[[Shop], list[Call]]
+
+
+def _key(shop: Shop) -> dict[str, str]:
+    return {"X-Api-Key": shop.api_key}
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def anonymous(shop: Shop) -> list[Call]:
+    return [Call("POST", f"{shop.base}/auth/anonymous", _key(shop))]
+
+
+def product_list(shop: Shop) -> list[Call]:
+    pages = shop.product_count // 20
+    return [
+        Call("GET", f"{shop.base}/catalog/products?page={page}&limit=20", _key(shop)) for page in range(1, pages + 1)
+    ]
+
+
+def product_detail(shop: Shop) -> list[Call]:
+    return [Call("GET", f"{shop.base}/catalog/products/{slug}", _key(shop)) for slug in shop.slugs]
+
+
+def cart_create(shop: Shop) -> list[Call]:
+    calls = []
+    for index, cart in enumerate(shop.small_carts):
+        sku = shop.skus[index % len(shop.skus)]
+        body = b'{"items":[{"product_id":"%s","variant_id":%s,"quantity":1}]}' % sku
+        calls.append(Call("POST", f"{shop.base}/carts", _bearer(cart.token), body))
+    return calls
+
+
+def cart_read_10(shop: Shop) -> list[Call]:
+    return [Call("GET", f"{shop.base}/carts/{cart.id}", _bearer(cart.token)) for cart in shop.small_carts]
+
+
+def cart_read_50(shop: Shop) -> list[Call]:
+    return [Call("GET", f"{shop.base}/carts/{cart.id}", _bearer(cart.token)) for cart in shop.large_carts]
+
+
+def set_item(shop: Shop) -> list[Call]:
+    """Each time another cart and another quantity, so that every request writes."""
+    calls = []
+    for quantity in range(1, 6):
+        for index, cart in enumerate(shop.small_carts):
+            product_id, variant_id = cart.skus[(index + quantity) % len(cart.skus)]
+            body = b'{"product_id":"%s","variant_id":%s,"quantity":%d}' % (product_id, variant_id, quantity)
+            calls.append(Call("POST", f"{shop.base}/carts/{cart.id}/items", _bearer(cart.token), body))
+    return calls
+
+
+JOBS = (
+    Job(key="anonymous", name="visitor token", budget=0, total=1600, calls=anonymous),
+    Job(key="product_list", name="product list (20 of 1,000)", budget=3, total=800, calls=product_list),
+    Job(key="product_detail", name="product detail", budget=4, total=1200, calls=product_detail),
+    Job(key="cart_create", name="cart create", budget=8, total=800, calls=cart_create),
+    Job(key="cart_read_10", name="cart read (10 lines)", budget=4, total=800, calls=cart_read_10),
+    Job(key="cart_read_50", name="cart read (50 lines)", budget=4, total=400, calls=cart_read_50),
+    Job(key="set_item", name="set item (cart of 10)", budget=8, total=800, calls=set_item),
+)
