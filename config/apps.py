@@ -9,10 +9,14 @@ class ProjectConfig(AppConfig):
 
 
 class BackOfficeConfig(AdminConfig):
-    """Django's admin with our site; also imports what apps add to each other's pages and to the dashboard."""
+    """Django's admin with our site; also imports what apps add to each other's pages and to the dashboard, and tidies sessions."""
 
     default_site = "storefront.admin_base.default_site"
 
     def ready(self) -> None:
         super().ready()
         autodiscover_modules("panels")
+        from storefront import events
+        from storefront.staff import access
+
+        events.on("sweep", access.purge_sessions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model, load_backend, login
@@ -93,3 +94,11 @@ def backend_of(request: HttpRequest, user: Any) -> str:
     path = getattr(user, "backend", None) or request.session[BACKEND_SESSION_KEY]
     load_backend(path)
     return str(path)
+
+
+def purge_sessions(*, now: datetime, batch: int, **_: Any) -> None:
+    """Deletes sessions that have ended, at most `batch` of them; the sweep comes again."""
+    from django.contrib.sessions.models import Session
+
+    ended = Session.objects.filter(expire_date__lt=now)
+    ended.filter(pk__in=list(ended.values_list("pk", flat=True)[:batch])).delete()

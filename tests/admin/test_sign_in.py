@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -15,10 +16,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from storefront import limits
+from storefront import limits, services
 from storefront.errors import DomainError
 from storefront.staff import devices
 from tests.admin.conftest import PASSWORD
@@ -276,6 +278,15 @@ def test_a_session_ends_after_twelve_hours_however_busy(browser, superuser, log_
             assert _inside(browser), minutes
     with time_machine.travel(_later(43_201)):
         assert not _inside(browser)
+
+
+def test_the_sweep_deletes_sessions_that_have_ended_and_no_others(browser, superuser, log_in):
+    log_in()
+    other = Client()
+    log_in(client=other)
+    Session.objects.filter(pk=other.session.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
+    services.purge_expired(now=timezone.now())
+    assert [row.pk for row in Session.objects.all()] == [browser.session.session_key]
 
 
 def test_a_member_of_staff_who_is_switched_off_is_out_at_once(staff, superuser):
