@@ -76,7 +76,7 @@ def store_id_of(name: str) -> str:
     """The id for a store of that name. Raises ValidationError."""
     store_id = slugify(name)[:32].strip("-")
     try:
-        Store._meta.get_field("id").run_validators(store_id)
+        Store._meta.get_field("id").clean(store_id, None)
     except ValidationError as error:
         raise ValidationError(f"The name {name!r} makes no store id: {error.messages[0]}") from error
     return store_id

@@ -1,9 +1,10 @@
 """Tests: SQLite unless DATABASE_URL names PostgreSQL; no brakes unless a test asks for them."""
 
 import os
+import re
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASE_URL, DATABASES, STOREFRONT, VAR_DIR, env
+from config.settings.base import CACHES, DATABASE_URL, DATABASES, REDIS_URL, STOREFRONT, VAR_DIR, env
 
 DEBUG = False
 SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
@@ -20,4 +21,10 @@ if DATABASE_URL:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
 else:
     # A file, not memory: threads in a test must meet the same locks as threads of a server.
-    DATABASES["default"]["TEST"] = {"NAME": env.str("SQLITE_TEST_PATH", default=str(VAR_DIR / f"test-{os.getpid()}.sqlite3"))}
+    DATABASES["default"]["TEST"] = {
+        "NAME": env.str("SQLITE_TEST_PATH", default=str(VAR_DIR / f"test-{os.getpid()}.sqlite3"))
+    }
+if REDIS_URL and (_process := os.environ.get("PYTEST_XDIST_WORKER")):
+    # Parallel test processes share a Redis server, not a database of it.
+    REDIS_URL = re.sub(r"(?<=/)\d+$", lambda found: str(int(found[0]) - int(_process[2:])), REDIS_URL)
+    CACHES["default"]["LOCATION"] = CELERY_BROKER_URL = REDIS_URL

@@ -1,0 +1,88 @@
+"""The addresses beside the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.staticfiles import finders
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from storefront import health, redis_client
+
+
+@pytest.mark.django_db
+def test_the_landing_page_leads_everywhere(client: Client) -> None:
+    page = client.get("/").content.decode()
+    for address in re.findall(r'href="(/[^"]*)"', page):
+        assert client.get(address).status_code in {200, 302, 503}, address
+
+
+@pytest.mark.parametrize("address", ["/docs", "/docs/redoc"])
+def test_documentation_needs_no_network(client: Client, address: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert not re.search(r"https?://(?!testserver)", page)
+    files = re.findall(r'(?:src|href)="/static/([^"]+)"', page)
+    assert files
+    assert all(finders.find(name) for name in files)
+    assert "/api/schema" in page
+
+
+def test_the_openapi_document_describes_the_api(client: Client) -> None:
+    answer = client.get("/api/schema")
+    assert answer["Content-Type"] == "application/json"
+    document = answer.json()
+    assert document["openapi"].startswith("3.1")
+    assert any(path.endswith("/auth/anonymous") for path in document["paths"])
+
+
+@pytest.mark.django_db
+def test_live_asks_nobody_and_ready_asks_the_database(
+    client: Client, django_assert_num_queries: Any, monkeypatch: Any
+) -> None:
+    with django_assert_num_queries(0):
+        assert client.get("/health/live").json() == {"status": "ok"}
+    with django_assert_num_queries(1):
+        answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["components"]["database"] == "ok"
+    assert answer["Cache-Control"] == "no-store"
+
+    def broken() -> Any:
+        raise DatabaseError("no such host as db-7.internal")
+
+    monkeypatch.setattr(connection, "cursor", broken)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json()["components"]["database"] == "down"
+    assert "internal" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_ready_without_redis_is_still_ready(client: Client, monkeypatch: Any) -> None:
+    monkeypatch.setattr(redis_client, "configured", lambda: True)
+    monkeypatch.setattr(redis_client, "quietly", lambda call: None)
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["components"] == {"database": "ok", "redis": health.DOWN}
+
+
+def test_uploads_are_not_served_outside_development(client: Client) -> None:
+    assert not django_settings.DEBUG
+    assert client.get("/media/anything.png").status_code == 404
+
+
+def test_an_upload_is_served_inert_in_development(rf: Any, settings: Any, tmp_path: Any) -> None:
+    from config import pages
+
+    settings.MEDIA_ROOT = tmp_path
+    (tmp_path / "a.html").write_text("<script>alert(1)</script>")
+    answer = pages.uploaded(rf.get("/media/a.html"), "a.html")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer["Content-Security-Policy"]
