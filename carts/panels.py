@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from storefront import panels
 from storefront.admin_base import change_link, list_link
+from storefront.pricing import Line
 
+from . import rules, selectors
 from .models import Cart
 
 PERMISSION = "storefront_carts.view_cart"
@@ -58,6 +62,59 @@ def carts_of_user(request: HttpRequest, user: Any) -> panels.Table:
     )
 
 
+def priced(request: HttpRequest, cart: Cart) -> panels.Table:
+    """What is in a cart and what it costs its owner now. Only here are staff shown prices: a list would price each."""
+    quote = selectors.owners_view(cart=cart, now=timezone.now()).quote
+    totals, symbol = quote.totals(), quote.currency.symbol
+    problems = rules.readiness(quote)
+
+    def money(amount: Decimal) -> str:
+        return f"{symbol} {amount}"
+
+    return panels.Table(
+        headers=(_("Product"), _("SKU"), _("Units"), _("Unit price"), _("Amount"), _("Tax"), ""),
+        rows=[
+            (
+                _name(line),
+                (line.sellable.code if line.sellable else None) or "–",
+                line.quantity,
+                money(line.unit_price),
+                money(line.amount),
+                money(line.tax),
+                _remark(line),
+            )
+            for line in quote.lines
+        ],
+        facts=(
+            (_("Before tax"), money(totals.subtotal)),
+            (_("Tax"), money(totals.total_tax)),
+            (_("Handling"), money(totals.handling)),
+            (_("To be paid"), money(totals.to_be_paid)),
+            (_("Ready for payment"), rules.problem_text(problems[0]) if problems else _("yes")),
+        ),
+        empty=_("This cart is empty."),
+    )
+
+
+def _name(line: Line) -> str:
+    if line.sellable is None:
+        return " ".join(line.sku).strip()
+    return " – ".join(part for part in (line.sellable.product_name, line.sellable.variant_name) if part)
+
+
+def _remark(line: Line) -> str:
+    problem = rules.line_problem(line.sellable, line.quantity)
+    return rules.problem_text(problem) if problem else ""
+
+
+panels.register(
+    "storefront_carts.cart",
+    title=gettext_lazy("In the cart, at today's prices"),
+    icon="sell",
+    compute=priced,
+    permission=PERMISSION,
+    order=10,
+)
 panels.tile(
     "carts.active",
     title=gettext_lazy("Open carts, 24 hours"),

@@ -146,5 +146,5 @@ def test_shares(total: str, weights: list[str], expected: list[str]) -> None:
 
 @pytest.mark.parametrize(("total", "weights"), [("0.001", ["1"]), ("-1", ["1"]), ("1", ["1", "-1"])])
 def test_what_cannot_be_shared_is_refused(total: str, weights: list[str]) -> None:
-    with pytest.raises(ValueError, match="negative|whole units"):
+    with pytest.raises(ValueError, match=r"negative|whole units"):
         allocate(Decimal(total), [Decimal(weight) for weight in weights], INR)
