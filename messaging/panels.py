@@ -48,12 +48,12 @@ def waiting(period: panels.Period) -> panels.Figure:
         count=Count("pk"), oldest=Min("created_at")
     )
     if not found["count"]:
-        return panels.Figure(0, _("Nothing waits"), list_link(Message, state__exact="pending"))
+        return panels.Figure(0, _("Nothing waits"), list_link(Message, status=Status.QUEUED.value))
     late = (period.now - found["oldest"]).total_seconds() > LATE_SECONDS
     return panels.Figure(
         found["count"],
         _("The oldest for %(time)s") % {"time": timesince(found["oldest"], period.now)},
-        list_link(Message, state__exact="pending"),
+        list_link(Message, status=Status.QUEUED.value),
         "warning" if late else "neutral",
     )
 
@@ -63,7 +63,7 @@ def given_up(period: panels.Period) -> panels.Figure:
     return panels.Figure(
         count,
         _("in 14 days; open to send again"),
-        list_link(Message, state__exact="dead"),
+        list_link(Message, status=Status.FAILED.value),
         "bad" if count else "neutral",
     )
 
