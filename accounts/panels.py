@@ -14,7 +14,7 @@ from messaging.models import Message
 from storefront import panels
 from storefront.admin_base import change_link, list_link, masked
 
-from .models import OtpChallenge, SecurityEvent, User
+from .models import OtpChallenge, SecurityEvent, Session, User
 
 FEW_USED = 0.2  # below this share of codes used, somebody may be sending them for their cost alone
 ENOUGH_SENT = 20
@@ -110,6 +110,29 @@ def messages_of_user(request: HttpRequest, user: User) -> panels.Table:
     )
 
 
+def sessions_of_user(request: HttpRequest, user: User) -> panels.Table:
+    found = Session.objects.filter(store_id=user.store_id, user_id=user.pk).order_by("-created_at")[:8]
+    return panels.Table(
+        headers=(_("Session"), _("How"), _("Last used"), _("Ended"), _("Why")),
+        rows=[
+            (change_link(row), row.method, row.last_used_at, row.ended_at, row.get_end_reason_display())
+            for row in found
+        ],
+        link=list_link(Session, q=user.pk),
+        empty=_("This user has not logged in lately."),
+    )
+
+
+def events_of_user(request: HttpRequest, user: User) -> panels.Table:
+    found = SecurityEvent.objects.filter(store_id=user.store_id, user_id=user.pk).order_by("-created_at")[:8]
+    return panels.Table(
+        headers=(_("What"), _("When")),
+        rows=[(change_link(row), row.created_at) for row in found],
+        link=list_link(SecurityEvent, q=user.pk),
+        empty=_("Nothing has happened to this account."),
+    )
+
+
 panels.tile(
     "accounts.codes",
     title=gettext_lazy("One-time codes used"),
@@ -156,4 +179,20 @@ panels.register(
     compute=messages_of_user,
     permission="storefront_messaging.view_message",
     order=40,
+)
+panels.register(
+    "storefront_accounts.user",
+    title=gettext_lazy("Sessions"),
+    icon="devices",
+    compute=sessions_of_user,
+    permission="storefront_accounts.view_session",
+    order=20,
+)
+panels.register(
+    "storefront_accounts.user",
+    title=gettext_lazy("Security log"),
+    icon="shield",
+    compute=events_of_user,
+    permission="storefront_accounts.view_securityevent",
+    order=30,
 )

@@ -30,15 +30,18 @@ def _counts(period: panels.Period) -> dict[str, int]:
 
 def out(period: panels.Period) -> panels.Figure:
     count = _counts(period)["out"]
-    link = list_link(Stock, on_hand__lte=0, tracked__exact=1) or list_link(Product)
-    return panels.Figure(count, _("variants cannot be bought"), link, "bad" if count else "good")
+    return panels.Figure(
+        count, _("variants cannot be bought"), list_link(Product, stock="out"), "bad" if count else "good"
+    )
 
 
 def low(period: panels.Period) -> panels.Figure:
     count = _counts(period)["low"]
-    link = list_link(Stock, on_hand__gt=0, on_hand__lte=LOW, tracked__exact=1) or list_link(Product)
     return panels.Figure(
-        count, _("have %(count)d units or fewer") % {"count": LOW}, link, "warning" if count else "good"
+        count,
+        _("have %(count)d units or fewer") % {"count": LOW},
+        list_link(Product, stock="low"),
+        "warning" if count else "good",
     )
 
 

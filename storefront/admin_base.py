@@ -607,6 +607,11 @@ class _StoreOptions:
                 explicit.append(field.name)
         return explicit
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, models.URLField):
+            kwargs.setdefault("assume_scheme", "https")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+
 
 class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
     """A model's pages. `menu`, `menu_title`, `menu_order` and `icon` place it in the side menu (`menu` "" hides it)."""

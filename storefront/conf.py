@@ -89,6 +89,7 @@ class Conf:
     STAFF_TWO_FACTOR: str = "required"  # required | optional
     STAFF_SESSION_SECONDS: int = 12 * 3600
     STAFF_IDLE_SECONDS: int = 30 * 60
+    STAFF_IMAGE_ORIGINS: tuple[str, ...] = ()  # other hosts whose pictures admin pages may show: "https://cdn.example"
 
 
 @cache

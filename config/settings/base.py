@@ -173,11 +173,13 @@ STOREFRONT = {
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
     "SWEEP_SECONDS": env.int("SWEEP_SECONDS", default=5),
     "MESSAGE_LEASE_SECONDS": env.int("MESSAGE_LEASE_SECONDS", default=20),
+    "MESSAGE_TIMEOUT_SECONDS": env.float("MESSAGE_TIMEOUT_SECONDS", default=8.0),
     "TOKEN_KEYS": tuple(env.list("TOKEN_KEYS", default=[])),
     "OTP_KEYS": tuple(env.list("OTP_KEYS", default=[])),
     "STAFF_TWO_FACTOR": env.str("STAFF_TWO_FACTOR", default="required"),
     "STAFF_SESSION_SECONDS": env.int("STAFF_SESSION_SECONDS", default=12 * 3600),
     "STAFF_IDLE_SECONDS": env.int("STAFF_IDLE_SECONDS", default=30 * 60),
+    "STAFF_IMAGE_ORIGINS": tuple(env.list("STAFF_IMAGE_ORIGINS", default=[])),
 }
 
 # --- people ---------------------------------------------------------------------------------------------------------

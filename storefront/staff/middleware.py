@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,18 +12,39 @@ from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from storefront.conf import conf
 from storefront.middleware import API_PREFIX
 from storefront.staff import access
 
-# Nothing from other hosts. 'unsafe-eval' is for Alpine's expressions in attributes; styles are set inline by charts
-# and menus. Scripts are files: an injected <script> does not run.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
-# The documentation pages start from an inline script of drf-spectacular's templates.
-DOCS_POLICY = POLICY.replace("'unsafe-eval'", "'unsafe-inline' 'unsafe-eval'")
+
+def policy(*, inline_scripts: bool = False) -> str:
+    """What pages may load: nothing from other hosts than where this shop keeps its static files and uploads.
+
+    'unsafe-eval' is for Alpine's expressions in attributes; charts and menus set styles inline. Scripts are files, so
+    an injected <script> does not run; only the documentation pages start from an inline one.
+    """
+    static, media = _origin(settings.STATIC_URL), _origin(settings.MEDIA_URL)
+    pictures = "".join(f" {origin}" for origin in conf().STAFF_IMAGE_ORIGINS)
+    inline = " 'unsafe-inline'" if inline_scripts else ""
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self'{static} 'unsafe-eval'{inline}",
+            f"style-src 'self'{static} 'unsafe-inline'",
+            f"img-src 'self'{static}{media}{pictures} data: blob:",
+            f"font-src 'self'{static} data:",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _origin(address: str | None) -> str:
+    parts = urlsplit(address or "")
+    return f" {parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
 
 
 class StaffMiddleware:
@@ -30,6 +52,7 @@ class StaffMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self.policy, self.docs_policy = policy(), policy(inline_scripts=True)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(API_PREFIX):
@@ -41,5 +64,5 @@ class StaffMiddleware:
         response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
             docs = request.path_info.startswith("/docs")
-            response.headers.setdefault("Content-Security-Policy", DOCS_POLICY if docs else POLICY)
+            response.headers.setdefault("Content-Security-Policy", self.docs_policy if docs else self.policy)
         return response

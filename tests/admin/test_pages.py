@@ -15,6 +15,7 @@ from django.urls import reverse
 from storefront import panels, services
 from storefront.admin_base import site
 from storefront.models import ApiKey, Channel, CustomerGroup
+from storefront.staff.middleware import policy
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +96,27 @@ def test_sign_in_pages_load_nothing_from_outside(browser, enrolled, log_in):
     _check(browser.get("/admin/login/"))
     log_in()
     _check(browser.get("/admin/second-step/"))
+
+
+def test_the_page_after_signing_out_loads_nothing_from_outside(staff):
+    response = staff.post("/admin/logout/")
+    assert response.status_code == 200
+    _check(response)
+    assert staff.get("/admin/").status_code == 302
+
+
+def test_the_policy_names_other_hosts_only_for_the_shop_s_own_files(settings, configure):
+    assert "http" not in policy()
+    configure(STAFF_IMAGE_ORIGINS=("https://pictures.example",))
+    settings.STATIC_URL = "https://static.shop.example/s/"
+    settings.MEDIA_URL = "https://media.shop.example/"
+    parts = dict(part.split(" ", 1) for part in policy().split("; "))
+    assert "https://static.shop.example" in parts["script-src"]
+    assert "https://media.shop.example" in parts["img-src"]
+    assert "https://pictures.example" in parts["img-src"]
+    assert "media" not in parts["script-src"]
+    assert "pictures" not in parts["script-src"] + parts["default-src"]
+    assert "'unsafe-inline'" not in parts["script-src"]
 
 
 def test_nobody_sees_a_page_without_signing_in(browser, store):
