@@ -198,13 +198,14 @@ def environment(*, database_url: str, redis_url: str, folder: Path, settings: st
 def add_provider(*, store: Any, url: str) -> None:
     from messaging.models import ProviderAccount
 
+    credentials: Any = {"account_sid": "AC1", "auth_token": "token"}
     ProviderAccount.objects.create(
         store=store,
         name="stub",
         channel="sms",
         driver="twilio",
         sender="+15005550006",
-        credentials={"account_sid": "AC1", "auth_token": "token"},
+        credentials=credentials,
         options={"base_url": url},
     )
 

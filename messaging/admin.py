@@ -253,7 +253,7 @@ def _account_form(code: str) -> type[AccountForm]:
     return type(
         "AccountForm",
         (AccountForm,),
-        {**fields, "driver_name": code, "credential_fields": names, "__module__": __name__},
+        {**fields, "driver": None, "driver_name": code, "credential_fields": names, "__module__": __name__},
     )
 
 

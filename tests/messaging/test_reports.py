@@ -18,7 +18,7 @@ from storefront.models import Store
 from tests.messaging.conftest import Provider, fresh
 from tests.messaging.test_drivers import TestMeta, TestTwilio
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("messaging.urls")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.messaging.urls")]
 Report = Callable[..., Any]
 
 
@@ -199,7 +199,7 @@ def test_metas_check_of_the_address_and_its_reports(client: Client, add_account:
     assert (response.status_code, response.content) == (200, b"1158201444")
     assert client.get(path, query | {"hub.verify_token": "guess"}).status_code == 401
     genuine = TestMeta().callback("wamid.1", "failed")
-    sent = {"content_type": "application/json", "headers": dict(genuine.headers)}
+    sent: Any = {"content_type": "application/json", "headers": dict(genuine.headers)}
     assert client.post(path, genuine.body, **sent).status_code == 200
     assert client.post(path, genuine.body + b" ", **sent).status_code == 401
 
