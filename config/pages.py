@@ -32,7 +32,7 @@ def _document() -> bytes:
 
 def uploaded(request: HttpRequest, path: str) -> HttpResponseBase:
     """A file that was uploaded; in development only. Never run, never guessed at by the browser."""
-    response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
-from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -66,13 +66,13 @@ class StoreViewSet(ViewSetMixin, APIView):
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}  # the serializer of each action that reads a body
     http_method_names = ["get", "post", "put", "delete", "head"]  # a browser's preflight is answered before us
     _methods = frozenset(name.upper() for name in http_method_names)
-    parser_classes = (Body,)
+    parser_classes: Sequence[type[BaseParser]] = (Body,)
     renderer_classes = (EnvelopeRenderer,)
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
 
-    action: str | None
+    action: str | None  # type: ignore[assignment]  # None for a method without a handler
     store: Store
     shopper: Shopper
     key: KeyHolder | None = None
@@ -105,7 +105,7 @@ class StoreViewSet(ViewSetMixin, APIView):
         context: what depends on the store or the shopper is the service's to check.
         """
         assert self.action is not None
-        return dict(_reader(self.inputs[self.action]).run_validation(request.data))
+        return dict(_reader(self.inputs[self.action]).run_validation(request.data))  # type: ignore[arg-type]
 
     @property
     def network(self) -> str:
@@ -124,13 +124,13 @@ class StoreViewSet(ViewSetMixin, APIView):
     def handle_exception(self, exc: Exception) -> Response:
         return refuse(exc, self)
 
-    def finalize_response(
+    def finalize_response(  # type: ignore[override]  # DRF itself lets Django answers pass
         self, request: Any, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         if isinstance(response, Response):
             response.accepted_renderer = _RENDERER
             response.accepted_media_type = "application/json"
-            response.renderer_context = {}
+            response.renderer_context = {}  # type: ignore[attr-defined]
         response["Vary"] = "Authorization, X-Api-Key, x-customer-group-id"
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
@@ -213,7 +213,7 @@ def as_domain_error(exc: Exception) -> DomainError:
         case exceptions.PermissionDenied() | exceptions.NotFound() | Http404():
             return errors.NotFound()
         case exceptions.Throttled():
-            return errors.TooManyRequests(retry_after=int(exc.wait or 1))
+            return errors.TooManyRequests(retry_after=int(getattr(exc, "wait", None) or 1))
         case OperationalError() | InterfaceError():
             return errors.Unavailable(retry_after=1)
         case DatabaseError() | _:
@@ -240,4 +240,3 @@ def field_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
 def bare_request(request: HttpRequest) -> Request:
     """A DRF request outside a view, for tests and hooks."""
     return Request(request, parsers=[Body()])
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from threading import BoundedSemaphore
-from typing import Any
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
@@ -53,6 +52,6 @@ class _turn:
         finally:
             _waiters.release()
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         assert _turns is not None
         _turns.release()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import default_storage, storages
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
@@ -143,7 +144,7 @@ def _worker() -> Component:
 
 def _queues() -> list[Component]:
     rows = [model for model in apps.get_models() if issubclass(model, outbox.OutboxRow)]
-    return [_guarded(f"queue {model._meta.label_lower}", lambda model=model: _queue(model)) for model in rows]
+    return [_guarded(f"queue {model._meta.label_lower}", partial(_queue, model)) for model in rows]
 
 
 def _queue(model: type[outbox.OutboxRow]) -> Component:
@@ -167,7 +168,7 @@ def _storage() -> Component:
             intact = file.read() == b"doctor"
     finally:
         default_storage.delete(name)
-    return Component("storage", OK if intact else DOWN, detail={"kind": type(default_storage._wrapped).__name__})
+    return Component("storage", OK if intact else DOWN, detail={"kind": type(storages["default"]).__name__})
 
 
 def _settings() -> Component:

@@ -143,6 +143,6 @@ def back_office_only(middleware: type[Any]) -> type[Any]:
                 return None
             return middleware.process_view(self, request, *args)
 
-        BackOffice.process_view = process_view  # type: ignore[attr-defined]
+        BackOffice.process_view = process_view
     BackOffice.__name__ = BackOffice.__qualname__ = middleware.__name__
     return BackOffice

@@ -34,7 +34,7 @@ _REFUSALS = {
 }
 
 
-class ContractSchema(AutoSchema):  # type: ignore[misc]
+class ContractSchema(AutoSchema):
     """Describes an API operation by the contract; other views are left out of the document."""
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
@@ -206,7 +206,7 @@ def _wrong_inputs(operation: Operation, view: type[StoreViewSet], action: str) -
         return [f"{operation.id}: {view.__name__}.inputs has no serializer for {action}"]
     fields = {
         name: field
-        for name, field in declared().fields.items()
+        for name, field in declared().fields.items()  # type: ignore[attr-defined]
         if not field.read_only and not isinstance(field, serializers.HiddenField)
     }
     writable, required = wanted

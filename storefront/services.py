@@ -104,7 +104,9 @@ def sweep() -> None:
 def purge_expired(*, now: datetime, batch: int = 1000) -> None:
     """Deletes what has expired, in batches that hold no lock for long. Safe to repeat and to run twice at once."""
     for model, field in ((RateCounter, "resets_at"), (IdempotencyRecord, "expires_at")):
-        keys = list(model._default_manager.filter(**{f"{field}__lt": now}).values_list("pk", flat=True)[:batch])
+        keys: list[Any] = list(
+            model._default_manager.filter(**{f"{field}__lt": now}).values_list("pk", flat=True)[:batch]
+        )
         model._default_manager.filter(pk__in=keys, **{f"{field}__lt": now}).delete()
     events.send("sweep", now=now, batch=batch)
 

@@ -264,9 +264,7 @@ class ChannelContract(ABC):
             assert self._reports(callback) == []
 
     def _reports(self, callback: Callback) -> list[DeliveryReport]:
-        return self.channel.reports(
-            headers=CaseInsensitive(callback.headers), body=callback.body, query=callback.query
-        )
+        return self.channel.reports(headers=CaseInsensitive(callback.headers), body=callback.body, query=callback.query)
 
     def _assert_refused(self, callback: Callback) -> None:
         try:

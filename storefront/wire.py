@@ -89,9 +89,7 @@ def _refuse_strange(value: Any) -> None:
 def error_body(error: DomainError) -> dict[str, Any]:
     body: dict[str, Any] = {"message": str(error.message), "success": False, "code": error.code}
     if error.status == 400:
-        body["errors"] = {
-            path: [str(message) for message in messages] for path, messages in error.errors.items()
-        }
+        body["errors"] = {path: [str(message) for message in messages] for path, messages in error.errors.items()}
     return body
 
 

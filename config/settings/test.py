@@ -24,7 +24,8 @@ else:
     DATABASES["default"]["TEST"] = {
         "NAME": env.str("SQLITE_TEST_PATH", default=str(VAR_DIR / f"test-{os.getpid()}.sqlite3"))
     }
-if REDIS_URL and (_process := os.environ.get("PYTEST_XDIST_WORKER")):
+_process = os.environ.get("PYTEST_XDIST_WORKER", "")
+if REDIS_URL and _process:
     # Parallel test processes share a Redis server, not a database of it.
-    REDIS_URL = re.sub(r"(?<=/)\d+$", lambda found: str(int(found[0]) - int(_process[2:])), REDIS_URL)
+    REDIS_URL = re.sub(r"(?<=/)\d+$", lambda found: str(int(found[0]) - int(_process.removeprefix("gw"))), REDIS_URL)
     CACHES["default"]["LOCATION"] = CELERY_BROKER_URL = REDIS_URL
