@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -17,17 +18,14 @@ WIDTHS = {"tiny": 96, "thumbnail": 320, "standard": 800, "zoom": 1600}
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000  # a tiny file can unpack to gigabytes, so this is read from the header before decoding
 FORMATS = ("JPEG", "PNG", "WEBP")
+Picture = Image.Image
 
 
-def store_renditions(file: Any, *, folder: str, name: str = "") -> dict[str, str]:
-    """Stores a picture in every size that it is large enough for. Returns the names in the storage by size."""
+def read(file: Any) -> Picture:
+    """Decodes an uploaded picture, turned upright. Raises Invalid for what is none, or too large a one."""
     data = file if isinstance(file, bytes) else file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise Invalid(_("The picture is too large."), field="image")
-    return save(_open(data), folder=folder, name=name or new_ulid())
-
-
-def _open(data: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         if picture.width * picture.height > MAX_PIXELS:
@@ -38,8 +36,9 @@ def _open(data: bytes) -> Image.Image:
         raise Invalid(_("Use a JPEG, PNG or WebP picture."), field="image") from error
 
 
-def save(picture: Image.Image, *, folder: str, name: str) -> dict[str, str]:
-    """WebP files of a decoded picture, never larger than it is."""
+def save(picture: Picture, *, folder: str, name: str = "") -> dict[str, str]:
+    """Stores a picture as WebP in every size, never larger than it is. Returns the names in the storage by size."""
+    name = name or new_ulid()
     stored: dict[str, str] = {}
     before: tuple[int, str] = (0, "")
     for size, width in WIDTHS.items():
@@ -55,7 +54,7 @@ def save(picture: Image.Image, *, folder: str, name: str) -> dict[str, str]:
     return stored
 
 
-def remove(renditions: dict[str, str]) -> None:
-    """Deletes the files. A missing one is no error."""
-    for name in set(renditions.values()):
+def remove(names: Iterable[str]) -> None:
+    """Deletes files. A missing one is no error."""
+    for name in names:
         default_storage.delete(name)

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model, Prefetch, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from storefront.errors import Invalid
 from storefront.models import CustomerGroup, Store
 
 from . import documents, images, selectors
@@ -176,27 +178,60 @@ def attribute_changed(*, store: Store, attribute_id: str) -> None:
 def delete_product(*, store: Store, product: Product) -> None:
     """Deletes a product with its variants, prices and stock. Raises RestrictedError while a bundle holds it."""
     categories = product.category_ids.split()
+    for image in product.images.all():
+        _drop_files(store, image)
     Product.objects.filter(store=store, pk=product.pk).delete()
     recount_categories(store=store, category_ids=categories)
 
 
-def set_price(*, store: Store, variant: Variant, group: CustomerGroup, selling_price: Decimal, **fields: Any) -> Price:
+def set_price(*, store: Store, variant: Variant, group: CustomerGroup, **fields: Any) -> Price:
     """The price of a variant for a group, made or changed. The caller publishes."""
-    values = {"selling_price": selling_price, "listing_price": selling_price, **fields}
-    price, _created = Price.objects.update_or_create(store=store, variant=variant, group=group, defaults=values)
+    price, _created = Price.objects.update_or_create(store=store, variant=variant, group=group, defaults=fields)
     return price
 
 
+def set_stock(*, store: Store, variant: Variant, **fields: Any) -> None:
+    """Changes what is named of a variant's stock, and never what orders have reserved meanwhile.
+
+    Raises Invalid when more is reserved than would be left.
+    """
+    stock, _created = Stock.objects.get_or_create(variant=variant, defaults={"store": store})
+    try:
+        with transaction.atomic():
+            Stock.objects.filter(store=store, pk=stock.pk).update(**fields, modified_at=timezone.now())
+    except IntegrityError as error:
+        raise Invalid(_("Orders have reserved more than that."), field="on_hand") from error
+
+
 def add_image(
-    *, store: Store, product: Product, file: Any, variants: Collection[Variant] = (), **fields: Any
+    *, store: Store, product: Product, picture: images.Picture, variants: Collection[Variant] = (), **fields: Any
 ) -> ProductImage:
-    """A picture of a product, re-encoded in all sizes. The caller publishes. Raises Invalid for what is no picture."""
-    renditions = images.store_renditions(file, folder=f"catalog/{store.pk}/{product.pk}")
+    """A picture of a product in all sizes. The caller publishes."""
+    renditions = images.save(picture, folder=_folder(store, product))
     row = ProductImage.objects.create(store=store, product=product, renditions=renditions, **fields)
     row.variants.set(variants)
     return row
 
 
-def group_prices(*, store: Store, variant: Variant) -> Mapping[str, Price]:
-    """The prices of a variant by group id: one query."""
-    return {price.group_id: price for price in Price.objects.filter(store=store, variant=variant)}
+def replace_picture(*, store: Store, image: ProductImage, picture: images.Picture) -> None:
+    """Another file behind the same row, which the caller saves and publishes."""
+    _drop_files(store, image)
+    image.renditions = images.save(picture, folder=_folder(store, image.product))
+    image.url = ""
+
+
+def delete_image(*, store: Store, image: ProductImage) -> None:
+    """Deletes a picture, and after commit its files. The caller publishes."""
+    _drop_files(store, image)
+    ProductImage.objects.filter(store=store, pk=image.pk).delete()
+
+
+def _folder(store: Store, product: Product) -> str:
+    return f"catalog/{store.pk}/{product.pk}"
+
+
+def _drop_files(store: Store, image: ProductImage) -> None:
+    """Those in the product's own folder; others are shared, such as the demo's."""
+    own = [name for name in set(image.renditions.values()) if name.startswith(_folder(store, image.product) + "/")]
+    if own:
+        transaction.on_commit(partial(images.remove, own))
