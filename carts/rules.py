@@ -40,10 +40,12 @@ def refusal(
 
     Steps are counted from the minimum: from 2 in steps of 3 are 2, 5, 8.
     """
-    if sellable is None or not sellable.active:
+    if sellable is None:
         return ProductNotFound()
-    if sellable.needs_variant:
+    if sellable.needs_variant:  # nothing else of such a sellable counts
         return VariantRequired(field=variant_field)
+    if not sellable.active:
+        return ProductNotFound()
     available = None if sellable.backorder else sellable.available
     if available is not None and available < 1:
         return OutOfStock(field=field)

@@ -1,0 +1,175 @@
+"""Carts beside the real catalogue and the real accounts: the story of a shopper, and what it costs in statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from carts.models import Cart
+from catalog.models import Price, Product, Stock
+from storefront.models import Store
+from tests.api import shoppers
+from tests.carts.conftest import quantities
+from tests.catalog.factories import make_group, make_price, make_product, variants_of
+from tests.conftest import Api
+from tests.contract import assert_is_error, assert_matches
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Ask = Callable[[], Any]
+
+
+@pytest.fixture(autouse=True)
+def _real(_plugs: None, configure: Any) -> None:
+    configure(CATALOG="catalog.plugs.DefaultCatalog", SHOPPER="accounts.plugs.TokenShoppers", OTP_DEBUG=True)
+
+
+@pytest.fixture
+def visitor(store: Store) -> Api:
+    return shoppers.visitor(store)
+
+
+def item(product: Product, quantity: float = 1, variant: Any = None) -> dict[str, Any]:
+    return {"product_id": product.pk, "variant_id": variant and variant.pk, "quantity": quantity}
+
+
+def cart_of(response: Any, operation: str = "create-cart") -> dict[str, Any]:
+    return dict(assert_matches(operation, response)["cart"])
+
+
+def test_a_cart_shows_what_the_catalogue_sells(store: Store, visitor: Api) -> None:
+    tea = make_product(store, name="Assam", price="105", sku="ASSAM", prices={"tax_rate": Decimal(5)})
+    shirt = make_product(store, name="Shirt", price="1180", variants=("S", "M"), prices={"tax_rate": Decimal(18)})
+    small, medium = variants_of(shirt)
+    cart = cart_of(visitor.post("/carts", {"items": [item(tea, 2), item(shirt, 1, medium)]}))
+    first, second = cart["cart_items"]
+    assert (first["product_name"], first["variant_id"], first["sku"]) == ("Assam", None, "ASSAM")
+    assert (second["product_name"], second["variant_id"]) == ("Shirt", medium.pk)
+    assert second["associated_options"]["size"]["value"] == "M"
+    assert (cart["subtotal"], cart["items_tax_amount"], cart["grand_total"]) == (1200.0, 190.0, 1390.0)
+    assert_is_error(visitor.post("/carts", {"items": [item(shirt)]}), 400, "variant_required", "items.0.variant_id")
+    other = {"product_id": tea.pk, "variant_id": small.pk, "quantity": 1}
+    assert_is_error(visitor.post(f"/carts/{cart['id']}/items", other), 404, "product_not_found")
+
+
+def test_what_staff_take_off_the_shelf_stays_in_the_cart_by_name(store: Store, visitor: Api) -> None:
+    from catalog import services
+
+    tea = make_product(store, name="Assam", price="105")
+    cart = cart_of(visitor.post("/carts", {"items": [item(tea)]}))
+    Product.objects.filter(pk=tea.pk).update(active=False)
+    services.publish(store=store, product_ids=[tea.pk])
+    read = cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")
+    assert (read["cart_items"][0]["product_name"], read["cart_items"][0]["stock_available"]) == ("Assam", False)
+    assert read["status_error_message"] == "Assam is no longer available."
+    Product.objects.filter(pk=tea.pk).delete()
+    read = cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")
+    assert (read["cart_items"][0]["stock_available"], read["grand_total"]) == (False, 0.0)
+
+
+def test_the_last_piece_cannot_be_wanted_twice(store: Store, visitor: Api) -> None:
+    last = make_product(store, on_hand=1)
+    assert_is_error(visitor.post("/carts", {"items": [item(last, 2)]}), 400, "out_of_stock", "items.0.quantity")
+    cart = cart_of(visitor.post("/carts", {"items": [item(last, 1)]}))
+    Stock.objects.update(reserved=1)
+    assert cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")["cart_items"][0]["stock_available"] is False
+
+
+def test_prices_change_with_the_shoppers_group_and_no_header_changes_them(store: Store) -> None:
+    from customers.models import Customer
+
+    tea = make_product(store, price="100")
+    wholesale = make_group(store)
+    make_price(variants_of(tea)[0], wholesale, selling="60")
+    shopper = shoppers.registered(store, "asha@example.com")
+    cart = cart_of(shopper.post("/carts", {"items": [item(tea)]}, X_Customer_Group_Id=wholesale.pk))
+    assert cart["grand_total"] == 100.0
+    Customer.objects.update(group=wholesale)
+    shopper.take(shopper.post("/auth/refresh-token", {"refresh_token": shopper.refresh_token}))
+    assert cart_of(shopper.get(f"/carts/{cart['id']}"), "get-cart")["grand_total"] == 60.0
+
+
+# --- the story ------------------------------------------------------------------------------------------------------
+def test_registering_keeps_the_cart_and_its_id(store: Store, visitor: Api) -> None:
+    tea = make_product(store)
+    cart = cart_of(visitor.post("/carts", {"items": [item(tea, 2)]}))
+    before = visitor.user_id
+    asked = visitor.post(
+        "/auth/login/email", {"email": "asha@example.com", "register_if_not_exists": True}, X_Debug_Mode="true"
+    )
+    shoppers.verify(visitor, asked)
+    assert visitor.user_id == before
+    assert cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")["id"] == cart["id"]
+    assert cart_of(visitor.get(f"/carts/users/{visitor.user_id}"), "get-user-cart")["id"] == cart["id"]
+
+
+@pytest.mark.parametrize(("strategy", "left"), [("merge", [2, 3]), ("guest_wins", [2]), ("account_wins", [1, 3])])
+def test_logging_in_keeps_the_cart_in_hand_and_logging_out_does_too(
+    store: Store, visitor: Api, strategy: str, left: list[int]
+) -> None:
+    Store.objects.update(cart_login_strategy=strategy)
+    from storefront import selectors
+
+    selectors.forget()
+    tea, pot = make_product(store), make_product(store)
+    account = shoppers.registered(store, "asha@example.com")
+    theirs = cart_of(account.post("/carts", {"items": [item(tea, 1), item(pot, 3)]}))
+    cart = cart_of(visitor.post("/carts", {"items": [item(tea, 2)]}))
+    asked = visitor.post("/auth/login/email", {"email": "asha@example.com"}, X_Debug_Mode="true")
+    shoppers.verify(visitor, asked)
+    assert visitor.user_id == account.user_id
+    for _state in ("logged in", "logged out"):
+        read = cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")
+        assert [line["quantity"] for line in read["cart_items"]] == left
+        assert cart_of(visitor.get(f"/carts/users/{visitor.user_id}"), "get-user-cart")["id"] == cart["id"]
+        assert_is_error(account.get(f"/carts/{theirs['id']}"), 404, "cart_not_found")
+        visitor.take(visitor.post("/auth/logout"))
+    assert Cart.objects.count() == 1
+
+
+def test_a_logged_out_shopper_can_go_on_shopping(store: Store) -> None:
+    tea = make_product(store)
+    shopper = shoppers.registered(store, "asha@example.com")
+    cart = cart_of(shopper.post("/carts", {"items": [item(tea)]}))
+    shopper.take(shopper.post("/auth/logout"))
+    changed = shopper.post(f"/carts/{cart['id']}/items", item(tea, 4))
+    assert cart_of(changed, "update-cart")["cart_items"][0]["quantity"] == 4
+
+
+def test_deleting_the_account_deletes_its_carts(store: Store) -> None:
+    tea = make_product(store)
+    shopper = shoppers.registered(store, "asha@example.com")
+    cart_of(shopper.post("/carts", {"items": [item(tea)]}))
+    assert shopper.delete(f"/auth/user/{shopper.user_id}").status_code == 200
+    assert not Cart.objects.exists()
+
+
+# --- statements -----------------------------------------------------------------------------------------------------
+def count(ask: Ask, operation: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        response = ask()
+    assert_matches(operation, response)
+    return len(captured)
+
+
+@pytest.mark.parametrize("kind", ["visitor", "registered"])
+@pytest.mark.parametrize("size", [1, 20])
+def test_whole_requests_keep_their_budgets(store: Store, kind: str, size: int) -> None:
+    """Everything counts: session, catalogue, BEGIN and COMMIT."""
+    products = [make_product(store) for _number in range(size)]
+    api = shoppers.visitor(store) if kind == "visitor" else shoppers.registered(store, "asha@example.com")
+    items = [item(product) for product in products]
+    cart = cart_of(api.post("/carts", {"items": items}))  # the process knows store, groups and session now
+    read = count(lambda: api.get(f"/carts/{cart['id']}"), "get-cart")
+    by_user = count(lambda: api.get(f"/carts/users/{api.user_id}"), "get-user-cart")
+    create = count(lambda: api.post("/carts", {"items": items}), "create-cart")
+    change = count(lambda: api.post(f"/carts/{cart['id']}/items", item(products[0], 2)), "update-cart")
+    remove = count(lambda: api.post(f"/carts/{cart['id']}/items", item(products[0], 0)), "update-cart")
+    assert (read, by_user, create, change) == (3, 3, 5, 7)
+    assert remove == (7 if size > 1 else 6)  # an empty cart has no prices to ask for
+    assert Price.objects.count() == size
+    assert quantities(cart["id"]) == {line: 1 for line in quantities(cart["id"])}

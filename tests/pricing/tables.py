@@ -1,0 +1,168 @@
+"""The worked tables of docs/pricing.md, computed by the code that they explain.
+
+`python -m tests.pricing.tables` writes them into the page; a test fails when the page says something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from carts.steps import Handling, ListPrice, Tax
+from storefront.money import INR, allocate
+from storefront.pricing import Discount, Line, PricingStep, Quote, price
+from tests.pricing.test_pipeline import Off, quote_of, sellable
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "pricing.md"
+PLAIN: tuple[PricingStep, ...] = (ListPrice(), Tax(), Handling())
+
+
+def _grid(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [headers, ["---"] + ["---:"] * (len(headers) - 1), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _amount(amount: Decimal) -> str:
+    return f"{amount:.2f}"
+
+
+def _of(quote: Quote, names: Sequence[str]) -> str:
+    """A row per line and one of totals, with these amounts of `Line`."""
+    totals = quote.totals()._asdict() | {"tax": quote.totals().items_tax, "net": quote.totals().items_net}
+    headers = ["", "units", "unit price", *names]
+    rows: list[list[str]] = [
+        [_title(line), str(line.quantity), _amount(line.unit_price), *(_amount(getattr(line, name)) for name in names)]
+        for line in quote.lines
+    ]
+    rows.append(["**cart**", "", "", *(f"**{_amount(totals[name])}**" for name in names)])
+    return _grid(headers, rows)
+
+
+def _title(line: Line) -> str:
+    assert line.sellable is not None
+    kind = "incl." if line.sellable.price_including_tax else "excl."
+    return f"{line.sku.product_id}, {kind} {line.sellable.tax_rate.normalize():f}%"
+
+
+def _totals(quote: Quote, names: Sequence[str]) -> str:
+    totals = quote.totals()
+    return _grid(["total", "amount"], [[f"`{name}`", _amount(getattr(totals, name))] for name in names])
+
+
+def _goods() -> Quote:
+    return quote_of(
+        [
+            (sellable(1, selling_price="99", tax_rate="18"), 3),
+            (sellable(2, selling_price="1299.50", tax_rate="5"), 1),
+            (sellable(3, selling_price="250", tax_rate="12", price_including_tax=False), 2),
+        ]
+    )
+
+
+def taxes() -> str:
+    return _of(price(_goods(), PLAIN), ["amount", "subtotal", "tax", "net"])
+
+
+def once() -> str:
+    line = price(quote_of([(sellable(1, selling_price="99", tax_rate="18"), 3)]), PLAIN).lines[0]
+    unit = price(quote_of([(sellable(1, selling_price="99", tax_rate="18"), 1)]), PLAIN).lines[0]
+    return _grid(
+        ["99.00 including 18%", "tax", "net"],
+        [
+            ["one unit", _amount(unit.tax), _amount(unit.net)],
+            ["three times that", _amount(unit.tax * 3), _amount(unit.net * 3)],
+            ["a line of three, rounded once", _amount(line.tax), _amount(line.net)],
+        ],
+    )
+
+
+def handling() -> str:
+    goods = [
+        (sellable(1, selling_price="100", tax_rate="12", price_including_tax=False,
+                  handling_charge="7.555", handling_tax_rate="18"), 3),
+        (sellable(2, selling_price="118", tax_rate="18", handling_charge="20"), 1),
+    ]  # fmt: skip
+    quote = price(quote_of(goods), PLAIN)
+    return (
+        _of(quote, ["net", "tax", "handling", "handling_tax"])
+        + "\n\n"
+        + _totals(quote, ["subtotal", "items_tax", "handling", "handling_tax", "total_tax", "grand_total"])
+    )
+
+
+def sharing() -> str:
+    weights = [Decimal("297.00"), Decimal("1299.50"), Decimal("500.00")]
+    total = Decimal("100.00")
+    rows = [
+        [_amount(weight), f"{total * weight / sum(weights):.4f}", _amount(share)]
+        for weight, share in zip(weights, allocate(total, weights, INR), strict=True)
+    ]
+    rows.append([f"**{_amount(sum(weights, Decimal(0)))}**", "**100.0000**", f"**{_amount(total)}**"])
+    return _grid(["line", "exact share", "share"], rows)
+
+
+def discounts() -> str:
+    steps = (ListPrice(), Off("promotion:1", Decimal(10)), Fixed("coupon:1", Decimal(100)), Tax(), Handling())
+    quote = price(_goods(), steps)
+    return (
+        _of(quote, ["amount", "discount", "subtotal", "net", "tax"])
+        + "\n\n"
+        + _totals(
+            quote,
+            [
+                "amount",
+                "promotion_discount",
+                "coupon_discount",
+                "discount",
+                "subtotal",
+                "items_net",
+                "items_tax",
+                "subtotal_including_tax",
+                "grand_total",
+            ],
+        )
+    )
+
+
+class Fixed:
+    """An amount off what is left of the cart, as a coupon of 100 off takes it."""
+
+    def __init__(self, source: str, amount: Decimal) -> None:
+        self.source = source
+        self.amount = amount
+
+    def gather(self, quote: Quote) -> None:
+        return None
+
+    def apply(self, quote: Quote, facts: None) -> Quote:
+        shares = allocate(self.amount, [line.discounted for line in quote.lines], quote.currency)
+        return quote._replace(
+            lines=tuple(
+                line._replace(discounts=(*line.discounts, Discount(self.source, share)))
+                for line, share in zip(quote.lines, shares, strict=True)
+            )
+        )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "taxes": taxes,
+    "once": once,
+    "handling": handling,
+    "sharing": sharing,
+    "discounts": discounts,
+}
+
+
+def filled(page: str) -> str:
+    """The page with every table as the code computes it now."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        page, found = pattern.subn(lambda match, text=table(): f"{match[1]}\n{text}\n\n{match[2]}", page)
+        assert found == 1, f"docs/pricing.md has {found} places for the table {name}"
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(filled(PAGE.read_text()))
