@@ -28,6 +28,7 @@ class StorefrontMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
+        self.log_requests: bool = getattr(settings, "LOG_REQUESTS", True)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = time.perf_counter()
@@ -40,14 +41,15 @@ class StorefrontMiddleware:
                 response = self.get_response(request)
             response["X-Request-Id"] = request_id
             match = request.resolver_match
-            logger.info(
-                "request",
-                method=request.method,
-                route=match.route if match else None,
-                status=response.status_code,
-                ms=round((time.perf_counter() - started) * 1000, 1),
-                store=match.kwargs.get("store_id") if match else None,
-            )
+            if self.log_requests and not request.path_info.startswith("/health/"):
+                logger.info(
+                    "request",
+                    method=request.method,
+                    route=match.route if match else None,
+                    status=response.status_code,
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                    store=match.kwargs.get("store_id") if match else None,
+                )
             return response
         finally:
             structlog.contextvars.unbind_contextvars("request_id")

@@ -1,10 +1,13 @@
 """The first run and development: everything on this machine, sandbox messages, codes visible where a store allows."""
 
+import contextlib
+import os
 import secrets
 from pathlib import Path
 
 from config.settings.base import *  # noqa: F403
 from config.settings.base import SECRET_KEY, STOREFRONT, VAR_DIR, env
+from storefront.logs import logging_config
 
 DEBUG = True
 ALLOWED_HOSTS = ["*"]
@@ -14,8 +17,12 @@ def _own_key(path: Path) -> str:
     """A secret of this checkout, made on the first start."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        path.write_text(secrets.token_urlsafe(50))
-        path.chmod(0o600)
+        own = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):  # of two first starts at once, one key stays
+            path.hardlink_to(own)
+        own.unlink()
     return path.read_text().strip()
 
 
@@ -25,6 +32,7 @@ STOREFRONT = STOREFRONT | {
     "SANDBOX_INBOX": True,
     "STAFF_TWO_FACTOR": env.str("STAFF_TWO_FACTOR", default="optional"),
 }
+LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=False))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

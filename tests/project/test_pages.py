@@ -73,6 +73,13 @@ def test_ready_without_redis_is_still_ready(client: Client, monkeypatch: Any) ->
     assert answer.json()["components"] == {"database": "ok", "redis": health.DOWN}
 
 
+@pytest.mark.django_db
+def test_staff_pages_have_the_protection_whose_checks_are_silenced() -> None:
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.get("/admin/login/")["X-Frame-Options"] == "DENY"
+    assert strict.post("/admin/login/", {"username": "admin", "password": "x"}).status_code == 403
+
+
 def test_uploads_are_not_served_outside_development(client: Client) -> None:
     assert not django_settings.DEBUG
     assert client.get("/media/anything.png").status_code == 404
