@@ -217,7 +217,7 @@ def end_sessions_of(*, store: Store, user_id: str, now: datetime) -> int:
 def purge(*, now: datetime, batch: int, **_payload: Any) -> None:
     """Listens to "sweep": empties challenges that ended, deletes what nobody can use any more. Small batches."""
     over = OtpChallenge.objects.filter(expires_at__lt=now, consumed_at=None, voided_at=None)
-    keys = list(over.order_by("expires_at").values_list("pk", flat=True)[:batch])
+    keys: list[Any] = list(over.order_by("expires_at").values_list("pk", flat=True)[:batch])
     if keys:
         over.filter(pk__in=keys).update(voided_at=now, contact="", pending={})
     for model, old in (
@@ -226,6 +226,7 @@ def purge(*, now: datetime, batch: int, **_payload: Any) -> None:
         (RefreshToken, Q(expires_at__lt=now, session__expires_at__lt=now)),
         (Session, Q(expires_at__lt=now - KEEP_ENDED)),
     ):
-        keys = list(model._default_manager.filter(old).order_by("expires_at").values_list("pk", flat=True)[:batch])
-        if keys:
-            model._default_manager.filter(pk__in=keys).delete()
+        rows: Any = model._default_manager
+        found = list(rows.filter(old).order_by("expires_at").values_list("pk", flat=True)[:batch])
+        if found:
+            rows.filter(pk__in=found).delete()

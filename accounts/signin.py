@@ -5,10 +5,10 @@ Rows are locked in one order everywhere: user, challenge, session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -35,7 +35,6 @@ OWN_CONTACT = frozenset(
     {Action.VERIFY_PHONE.value, Action.VERIFY_EMAIL.value, Action.UPDATE_PHONE.value, Action.UPDATE_EMAIL.value}
 )
 METHODS = {"sms": "phone", "whatsapp": "whatsapp", "email": "email"}
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,17 +241,12 @@ def verify(*, store: Store, shopper: Shopper, token: str, code: str, action: str
         _require_login(shopper)
         challenge = otp.try_code(store=store, token=token, code=code, actions={action}, now=now)
         return _settle_contact(store, shopper, challenge, now)
-    actions = ENTERING if action in ENTERING else {action}
+    actions = ENTERING if action in ENTERING else frozenset({action})
     challenge = otp.try_code(store=store, token=token, code=code, actions=actions, now=now)
-    return _twice_if_raced(lambda: _enter_by_code(store, shopper, challenge, now))
-
-
-def _twice_if_raced(work: Callable[[], Result]) -> Result:
-    """Again after a unique constraint: somebody else wrote the row a moment ago, and the second look finds it."""
     try:
-        return work()
-    except IntegrityError:
-        return work()
+        return _enter_by_code(store, shopper, challenge, now)
+    except IntegrityError:  # somebody else registered the contact or the id a moment ago: the second look finds them
+        return _enter_by_code(store, shopper, challenge, now)
 
 
 @transaction.atomic

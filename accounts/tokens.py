@@ -45,7 +45,11 @@ class Backend(TokenBackend):
 
     def __init__(self, store_id: str, keys: tuple[bytes, ...]) -> None:
         super().__init__(
-            ALGORITHM, signing_key=keys[0], audience=store_id, issuer=ISSUER, leeway=conf().TOKEN_LEEWAY_SECONDS
+            ALGORITHM,
+            signing_key=keys[0],  # type: ignore[arg-type]  # PyJWT takes bytes; only the annotation says text
+            audience=store_id,
+            issuer=ISSUER,
+            leeway=conf().TOKEN_LEEWAY_SECONDS,
         )
         self.keys = keys
         self._key_of_header = {
@@ -53,7 +57,7 @@ class Backend(TokenBackend):
         }
         self._header = next(iter(self._key_of_header)) + b"."
 
-    def get_verifying_key(self, token: bytes) -> bytes:
+    def get_verifying_key(self, token: bytes) -> bytes:  # type: ignore[override]
         key = self._key_of_header.get(token.partition(b".")[0])
         if key is None:
             raise jwt.InvalidKeyError
@@ -65,7 +69,9 @@ class Backend(TokenBackend):
         signature = _segment(hmac.digest(self.keys[0], message, "sha256"))
         return (message + b"." + signature).decode()
 
-    def decode(self, token: str | bytes, verify: bool = True, *, expired_too: bool = False) -> dict[str, Any]:
+    def decode(  # type: ignore[override]
+        self, token: str | bytes, verify: bool = True, *, expired_too: bool = False
+    ) -> dict[str, Any]:
         """The claims of a token that holds. `expired_too` forgives its age and nothing else."""
         raw = token.encode("ascii", "replace") if isinstance(token, str) else token
         try:
@@ -140,7 +146,7 @@ class AccessToken(_OfStore, _AccessToken):
     """Raises TokenError (ExpiredTokenError for age alone) unless the token holds for this store."""
 
 
-class RefreshToken(_OfStore, _RefreshToken):
+class RefreshToken(_OfStore, _RefreshToken):  # type: ignore[misc]
     """Like AccessToken, of the other kind: neither is ever taken for the other."""
 
 
