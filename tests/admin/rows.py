@@ -1,0 +1,164 @@
+"""One row of every model that has admin pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.models import User as StaffUser
+from django.utils import timezone
+
+from accounts.models import OtpChallenge, SecurityEvent, Session, User
+from carts.models import Cart, CartLine
+from catalog.models import (
+    Attribute,
+    AttributeChoice,
+    Brand,
+    Category,
+    Price,
+    Product,
+    ProductCategory,
+    ProductImage,
+    Stock,
+    Variant,
+    VariantChoice,
+)
+from customers.models import Customer
+from messaging import wording
+from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
+from storefront import services
+from storefront.ids import new_ulid
+from storefront.models import ApiKey, Channel, CustomerGroup, Store
+
+
+def _product(store: Store, number: int) -> Product:
+    group = CustomerGroup.objects.get(store=store, is_default=True)
+    brand = Brand.objects.create(store=store, name=f"Brand {number}", slug=f"brand-{number}")
+    category = Category.objects.create(store=store, name=f"Branch {number}", slug=f"branch-{number}")
+    tea = Product.objects.create(store=store, name=f"Tea {number}", slug=f"tea-{number}", brand=brand)
+    ProductCategory.objects.create(store=store, product=tea, category=category)
+    names = {side: f"{number}-{side}.webp" for side in ("tiny", "thumbnail", "standard", "zoom")}
+    ProductImage.objects.create(store=store, product=tea, renditions=names)
+    choice = _choice(store, number)
+    variants = [
+        Variant.objects.create(store=store, product=tea, sku=f"TEA-{number}-{size}", name=size)
+        for size in ("small", "large")
+    ]
+    VariantChoice.objects.create(store=store, variant=variants[0], attribute=choice.attribute, choice=choice)
+    for variant in variants:
+        price = {"listing_price": Decimal(10), "selling_price": Decimal(9)}
+        Price.objects.create(store=store, variant=variant, group=group, **price)
+        Stock.objects.create(store=store, variant=variant, on_hand=5)
+    return tea
+
+
+def _choice(store: Store, number: int) -> AttributeChoice:
+    attribute = Attribute.objects.create(
+        store=store, name=f"Colour {number}", key=f"colour_{number}", type=Attribute.Type.COLOR
+    )
+    return AttributeChoice.objects.create(store=store, attribute=attribute, name="Red", hexcode="#aa2222")
+
+
+def _user(store: Store, number: int) -> User:
+    pk = new_ulid()
+    customer = Customer.objects.create(pk=pk, store=store)
+    return User.objects.create(
+        pk=pk,
+        store=store,
+        customer=customer,
+        first_name="Asha",
+        email=f"asha{number}@example.com",
+        phone="+919876543210",
+    )
+
+
+def _session(store: Store, number: int) -> Session:
+    expires_at = timezone.now() + timedelta(days=1)
+    return Session.objects.create(store=store, user=_user(store, number), method="otp", expires_at=expires_at)
+
+
+def _code(store: Store, number: int) -> OtpChallenge:
+    now = timezone.now()
+    return OtpChallenge.objects.create(
+        store=store,
+        token_hash=f"{number:064d}",
+        key_id="key",
+        contact="+919876543210",
+        contact_hash="hash",
+        channel="sms",
+        action="login",
+        topic="login",
+        digits=6,
+        created_at=now,
+        expires_at=now + timedelta(minutes=5),
+    )
+
+
+def _account(store: Store, number: int) -> ProviderAccount:
+    return ProviderAccount.objects.create(store=store, name=f"Account {number}", channel="sms", driver="console")
+
+
+def _message(store: Store, number: int) -> Message:
+    message = Message.objects.create(
+        store=store,
+        to="+919876543210",
+        channel="whatsapp",
+        current_channel="sms",
+        template="otp_login",
+        language="en",
+        account=_account(store, number),
+    )
+    now = timezone.now()
+    MessageAttempt.objects.create(
+        store=store, message=message, number=1, channel="sms", outcome="sent", started_at=now, finished_at=now
+    )
+    return message
+
+
+def _cart(store: Store, number: int) -> Cart:
+    user = _user(store, number)
+    cart = Cart.objects.create(store=store, user_id=user.pk, expires_at=timezone.now() + timedelta(days=30))
+    CartLine.objects.create(store=store, cart=cart, product_id=f"product-{number}", quantity=2)
+    return cart
+
+
+def _template(store: Store, number: int) -> MessageTemplate:
+    code, channel, language = list(product(wording.codes(), ChannelName.values, ["en", "hi"]))[number]
+    return MessageTemplate.objects.create(
+        store=store, code=code, channel=channel, language=language, text="Hello from {store}."
+    )
+
+
+MAKERS: dict[Any, Callable[[Store, int], Any]] = {
+    ApiKey: lambda store, number: services.create_key(store=store, name=f"Key {number}").key,
+    Attribute: lambda store, number: _choice(store, number).attribute,
+    AttributeChoice: _choice,
+    Brand: lambda store, number: _product(store, number).brand,
+    Cart: _cart,
+    Category: lambda store, number: Category.objects.create(store=store, name=f"Leaf {number}", slug=f"leaf-{number}"),
+    Channel: lambda store, number: Channel.objects.create(store=store, name=f"Channel {number}"),
+    Customer: lambda store, number: _user(store, number).customer,
+    CustomerGroup: lambda store, number: CustomerGroup.objects.create(
+        store=store, name=f"Group {number}", slug=f"group-{number}"
+    ),
+    Group: lambda store, number: Group.objects.create(name=f"Role {number}"),
+    Message: _message,
+    MessageTemplate: _template,
+    OtpChallenge: _code,
+    Product: _product,
+    ProviderAccount: _account,
+    SecurityEvent: lambda store, number: SecurityEvent.objects.create(
+        store=store, kind="login", user_id=_user(store, number).pk
+    ),
+    Session: _session,
+    StaffUser: lambda store, number: StaffUser.objects.create(
+        username=f"staff-{number}", date_joined=timezone.now().replace(microsecond=0)
+    ),
+    Store: lambda store, number: services.create_store(store_id=f"shop-{number}", name=f"Shop {number}"),
+    User: _user,
+    Variant: lambda store, number: _product(store, number).variants.first(),
+}
