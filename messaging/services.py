@@ -30,8 +30,8 @@ from storefront.contracts import DeliveryFailed, DeliveryReport, RenderedMessage
 from storefront.errors import TooManyRequests
 from storefront.models import Store
 
-from . import consent, rendering, secrets, selectors
-from .models import Message, MessageAttempt, ProviderAccount, UnmatchedReport
+from . import breaker, consent, rendering, secrets, selectors
+from .models import ChannelName, Message, MessageAttempt, ProviderAccount, UnmatchedReport
 from .selectors import Plan, Step
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ QUEUE = "messages"
 BACKOFF = (1, 5, 15, 60, 300)  # seconds before each further attempt on a step, give or take a fifth
 TRIES_BEFORE_FALLBACK = 2  # on a step that has another after it; a code is of no use when it comes late
 LONGEST_WAIT_BEFORE_FALLBACK = 10  # seconds; a provider that asks for more is passed over
+PAUSED = "provider_paused"  # the reason while a provider is left alone
 INTERRUPTIONS = 10  # claims without a result, after which a message is held to be what kills the worker
 DRAIN_SECONDS = 30  # one drain works so long at most, then asks for another
 PARALLEL = 4  # sends at once in a process without a broker; with one, the worker's own concurrency decides
@@ -68,7 +69,10 @@ def queue(
     code is named by `secret_ref` ("otp:<id>"). After `ttl` seconds the message is worthless and is not sent (0: never).
     `alternatives` ({"email": ..., "phone": ...}) are other contacts of the same person, for messages without a secret.
     With a `dedupe_key` that the store has used before, nothing is written and the first message is returned.
+    Raises ValueError for an unknown channel, and for a code among the values.
     """
+    if channel not in ChannelName.values or (values and "code" in values):
+        raise ValueError("A message needs one of the channels, and its code by reference.")
     now = timezone.now()
     message = Message(
         store=store,
@@ -200,7 +204,7 @@ def _deliver(message: Message) -> None:
     attempt = _Attempt(message, steps, index, started)
     try:
         driver, rendered = _prepare(message, plan, attempt.step, started)
-        identifier = driver.send(rendered)[:160]
+        identifier = _send(driver, rendered, attempt.step)
     except _NotSendable as error:
         _finish_dead(message, error.reason)
     except DeliveryFailed as error:
@@ -272,6 +276,23 @@ def _prepare(message: Message, plan: Plan, step: Step, now: datetime) -> tuple[A
     return driver, rendered
 
 
+def _send(driver: Any, rendered: RenderedMessage, step: Step) -> str:
+    """Outside any transaction. Raises DeliveryFailed, without asking while the provider is left alone."""
+    key = step.account_id or step.driver
+    if seconds := breaker.wait(key, now=timezone.now()):
+        raise DeliveryFailed(PAUSED, retry=True, retry_after=seconds)
+    try:
+        identifier: str = driver.send(rendered)
+    except DeliveryFailed as error:
+        if error.retry and error.retry_after is None:
+            breaker.failed(key, now=timezone.now())
+        else:
+            breaker.succeeded(key)
+        raise
+    breaker.succeeded(key)
+    return identifier[:160]
+
+
 def _record_success(attempt: _Attempt, identifier: str) -> None:
     message, step = attempt.message, attempt.step
     now = timezone.now()
@@ -301,7 +322,7 @@ def _record_failure(attempt: _Attempt, error: DeliveryFailed) -> None:
     tries = message.step_failures + 1
     wait_seconds = _wait(tries, error.retry_after)
     again = error.retry and tries < (TRIES_BEFORE_FALLBACK if onward else conf().MESSAGE_ATTEMPTS)
-    if onward and (error.reason == "timeout" or wait_seconds > LONGEST_WAIT_BEFORE_FALLBACK):
+    if onward and (error.reason in ("timeout", PAUSED) or wait_seconds > LONGEST_WAIT_BEFORE_FALLBACK):
         again = False
     if message.expired(now + timedelta(seconds=wait_seconds)):
         again = False

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from messaging import secrets, services
+from messaging import breaker, secrets, services
 from messaging.drivers.base import Driver
 from messaging.models import Message, ProviderAccount
 from storefront.contracts import DeliveryFailed, DeliveryReport, RenderedMessage
@@ -67,6 +67,11 @@ class Recording(Driver):
             raise PermissionError
         status, _, identifier = body.decode().partition(" ")
         return [DeliveryReport(provider_message_id=identifier, status=status, reason="gone")]
+
+
+@pytest.fixture(autouse=True)
+def _no_breaker_remembers() -> None:
+    breaker.forget()
 
 
 @pytest.fixture

@@ -84,18 +84,19 @@ def test_a_passing_fault_is_tried_again_later_with_growing_pauses(
     queue: Queue, sms: Any, provider: Provider, failing: Failing
 ) -> None:
     provider.always["sms"] = failing()
-    message = queue(ttl=0, secret_ref="", template="welcome")
     waits = []
-    for _attempt in range(5):
-        assert services.drain() == 1
-        assert services.drain() == 0  # not due yet
-        waiting = fresh(message)
-        assert waiting.status == Status.QUEUED
-        waits.append((waiting.next_attempt_at - timezone.now()).total_seconds())
-        due_now(message)
+    with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
+        message = queue(ttl=0, secret_ref="", template="welcome")
+        for _attempt in range(5):
+            assert services.drain() == 1
+            assert services.drain() == 0  # not due yet
+            waiting = fresh(message)
+            assert waiting.status == Status.QUEUED
+            waits.append((waiting.next_attempt_at - timezone.now()).total_seconds())
+            clock.shift(waits[-1])
+        services.drain()
     for wait, seconds in zip(waits, services.BACKOFF, strict=True):
-        assert 0.7 * seconds - 0.5 <= wait <= 1.2 * seconds
-    services.drain()
+        assert 0.8 * seconds <= wait <= 1.2 * seconds
     message = fresh(message)
     assert (message.status, message.reason, message.attempts) == (Status.FAILED, "http_503", 6)
     assert [attempt.outcome for attempt in message.tries.all()] == ["retry"] * 6
@@ -326,6 +327,53 @@ def test_an_account_with_wrong_settings_is_a_failure_with_a_name(queue: Queue, a
     assert [row.reason for row in fresh(message).tries.all()] == ["misconfigured", "misconfigured"]
     assert fresh(message).reason == "misconfigured"
     assert unknown.pk
+
+
+def test_a_provider_that_is_away_is_left_alone_and_tried_again_by_one_message(
+    queue: Queue, add_account: Add, provider: Provider, failing: Failing
+) -> None:
+    add_account("whatsapp")
+    add_account("sms")
+    asked: list[str] = []
+    provider.before = lambda sender, _message: asked.append(sender)
+    provider.always["whatsapp"] = failing("timeout")
+    with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
+        messages = [queue(channel="whatsapp") for _number in range(8)]
+        services.drain()
+        assert asked.count("whatsapp") == 5
+        assert provider.senders == ["sms"] * 8
+        assert fresh(messages[-1]).tries.filter(reason="provider_paused").count() == 1
+
+        clock.shift(16)
+        queue(channel="whatsapp")
+        queue(channel="whatsapp")
+        services.drain()
+        assert asked.count("whatsapp") == 6  # one tries it for all
+
+        clock.shift(16)
+        provider.always = {}
+        queue(channel="whatsapp")
+        queue(channel="whatsapp")
+        services.drain()
+    assert provider.senders[-2:] == ["whatsapp", "whatsapp"]
+
+
+def test_dead_addresses_and_rate_limits_do_not_count_against_a_provider(
+    queue: Queue, sms: Any, provider: Provider, failing: Failing
+) -> None:
+    provider.answers = [failing("x", retry=False)] * 8 + [failing("rate_limited", retry_after=2)] * 8
+    for _number in range(17):
+        queue()
+    services.drain()
+    assert len(provider.sent) == 1
+
+
+def test_a_code_among_the_values_and_an_unknown_channel_are_refused(queue: Queue) -> None:
+    with pytest.raises(ValueError, match="by reference"):
+        queue(values={"code": "482913"})
+    with pytest.raises(ValueError, match="channels"):
+        queue(channel="pigeon")
+    assert not Message.objects.exists()
 
 
 # --- trouble --------------------------------------------------------------------------------------------------------
