@@ -24,6 +24,7 @@ from storefront.admin_base import (
     StoreModelAdmin,
     StoreStackedInline,
     StoreTabularInline,
+    SwitchWidget,
     TextWidget,
     action,
     change_link,
@@ -81,7 +82,7 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Struck through"), min_value=0, max_digits=14, decimal_places=3, required=False
     )
     on_hand = forms.IntegerField(label=_("On hand"), min_value=0, required=False)
-    backorder = forms.BooleanField(label=_("Backorder"), required=False)
+    backorder = forms.BooleanField(label=_("Backorder"), required=False, widget=SwitchWidget)
 
     offer_fields = ("selling_price", "listing_price", "on_hand", "backorder")
 
@@ -315,12 +316,32 @@ class ComponentInline(StoreTabularInline):
         return rows
 
 
+class WordsField(forms.CharField):
+    """A list of words or short phrases, typed with commas between them."""
+
+    widget = TextWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        words = value if isinstance(value, list) else str(value or "").split(",")
+        return list(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial) != self.to_python(data)
+
+
 class ProductForm(OfferForm):
     """A product that does not vary has its price and stock right here."""
 
     sku = forms.CharField(label=_("SKU"), max_length=64, required=False)
     tax_rate = forms.DecimalField(label=_("Tax in percent"), min_value=0, max_value=100, required=False)
-    price_including_tax = forms.BooleanField(label=_("Price includes tax"), required=False, initial=True)
+    price_including_tax = forms.BooleanField(
+        label=_("Price includes tax"), required=False, initial=True, widget=SwitchWidget
+    )
+    tags = WordsField(label=_("Tags"), required=False, help_text=_("With commas between them."))
+    seo_keywords = WordsField(label=_("SEO keywords"), required=False, help_text=_("With commas between them."))
 
     class Meta:
         model = Product
@@ -337,6 +358,8 @@ class ProductForm(OfferForm):
         for name in ("sku", "tax_rate"):
             if name in self.fields:
                 self.fields[name].widget = TextWidget()
+        if "description" in self.fields:
+            self.fields["description"].widget.attrs["rows"] = 6
 
     def variant(self) -> Variant | None:
         if self.instance._state.adding:
@@ -428,8 +451,8 @@ class ProductAdmin(StoreModelAdmin):
                     ("type", "brand"),
                     "active",
                     "short_description",
-                    "description",
                     "tags",
+                    "description",
                 )
             },
         ),

@@ -92,6 +92,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
 )
 
 from storefront import contacts, panels
@@ -120,6 +121,7 @@ __all__ = [
     "StoreModelAdmin",
     "StoreStackedInline",
     "StoreTabularInline",
+    "SwitchWidget",
     "TextFilter",
     "TextWidget",
     "TextareaWidget",
@@ -139,6 +141,7 @@ PasswordWidget = UnfoldAdminPasswordWidget
 SelectWidget = UnfoldAdminSelectWidget
 SelectSearchWidget = UnfoldAdminSelect2Widget
 SelectManyWidget = UnfoldAdminSelect2MultipleWidget
+SwitchWidget = UnfoldBooleanSwitchWidget
 TextWidget = UnfoldAdminTextInputWidget
 TextareaWidget = UnfoldAdminTextareaWidget
 DialogForm = BaseDialogForm

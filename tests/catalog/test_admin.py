@@ -130,7 +130,7 @@ def test_a_product_is_made_with_price_and_stock_on_one_page(store: Any, staff: C
     page = staff.get(f"{SHOP}/product/add/")
     sent = fields_of(page) | {
         "name": "Brass bell", "slug": "brass-bell", "sku": "BELL", "selling_price": "499.50", "tax_rate": "12",
-        "on_hand": "7", "tags": "[]", "metadata": "{}", "seo_keywords": "[]",
+        "on_hand": "7", "tags": "new, handmade", "metadata": "{}",
     }  # fmt: skip
     sent |= row_of(sent, "placings", category=category.pk, sort_order="0")
     response = staff.post(f"{SHOP}/product/add/", sent)
@@ -144,7 +144,7 @@ def test_a_product_is_made_with_price_and_stock_on_one_page(store: Any, staff: C
     assert (Stock.objects.get().on_hand, Variant.objects.get().sku) == (7, "BELL")
     kernel.forget()
     shown = get("/catalog/products/brass-bell").json()["content"]["product"]
-    assert shown["sku"] == "BELL" and shown["category_ids"] == [category.pk]
+    assert shown["sku"] == "BELL" and shown["tags"] == ["new", "handmade"] and shown["category_ids"] == [category.pk]
     assert Category.objects.get().product_count == 1
 
 
@@ -152,9 +152,8 @@ def test_a_product_without_a_price_is_saved_and_staff_are_told(store: Any, staff
     sent = fields_of(staff.get(f"{SHOP}/product/add/")) | {
         "name": "Bell",
         "slug": "bell",
-        "tags": "[]",
+        "tags": "new, handmade",
         "metadata": "{}",
-        "seo_keywords": "[]",
     }
     response = staff.post(f"{SHOP}/product/add/", sent, follow=True)
     assert "nothing of it has a price" in response.content.decode()
@@ -221,9 +220,8 @@ def test_bad_values_are_refused_beside_their_field(store: Any, staff: Client, fi
     sent = fields_of(staff.get(f"{SHOP}/product/add/")) | {
         "name": "Bell",
         "slug": "bell",
-        "tags": "[]",
+        "tags": "new, handmade",
         "metadata": "{}",
-        "seo_keywords": "[]",
     }
     response = staff.post(f"{SHOP}/product/add/", sent | {field: value})
     assert response.status_code == 200
