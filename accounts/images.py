@@ -65,10 +65,20 @@ def _renditions(file: Any) -> dict[int, bytes]:
         with Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:  # from the header: nothing is decoded yet
                 raise Invalid(_("The image has more than 25 million pixels."), code="image_too_large", field="image")
-            image.draft("RGB", (SIZES[0] * 2, SIZES[0] * 2))  # JPEG: decodes at a fraction of the size
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+            largest = (SIZES[0] * 2, SIZES[0] * 2)
+            image.draft("RGB", largest)  # JPEG: decodes at a fraction of the size
+            has_alpha = image.has_transparency_data
+            plain: Image.Image
+            if image.mode in {"P", "1"}:  # these cannot be scaled smoothly as they are
+                plain = image.convert("RGBA" if has_alpha else "RGB")
+            elif image.mode.startswith("I"):  # 16 bits of grey
+                plain = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+            else:
+                image.load()
+                plain = image
+            plain.thumbnail(largest, Image.Resampling.LANCZOS, reducing_gap=2.0)  # small before anything is copied
+            ImageOps.exif_transpose(plain, in_place=True)
+            plain = plain.convert("RGBA" if has_alpha else "RGB")
             return {size: _encoded(plain, size) for size in SIZES}
     except Invalid:
         raise

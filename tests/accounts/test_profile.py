@@ -284,6 +284,21 @@ def test_replacing_and_removing_delete_the_old_files(shopper: Api, django_captur
     assert_is_error(shopper.delete(where(shopper, "/profile-image")), 404, "profile_image_not_found")
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
+def test_every_kind_of_pixel_is_understood(mode: str, shopper: Api) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (30, 20)).save(out, "JPEG" if mode == "CMYK" else "PNG")
+    assert upload(shopper, out.getvalue()).status_code == 200
+
+
+def test_a_photo_is_turned_upright(shopper: Api) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    upload(shopper, picture("JPEG", exif=exif))
+    with default_storage.open(f"profiles/demo/{files()[1]}") as stored, Image.open(stored) as image:
+        assert image.size == (341, 512)
+
+
 def bomb() -> bytes:
     out = io.BytesIO()
     Image.new("1", (13_000, 13_000)).save(out, "PNG")
@@ -309,6 +324,7 @@ def _saved(kind: str) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("method", ["post", "put"])
 def test_what_is_no_fitting_picture_is_refused_and_not_stored(kind: str, method: str, shopper: Api) -> None:
@@ -412,6 +428,17 @@ def test_a_primary_user_takes_the_others_along_and_another_user_only_itself(
     dead(third)
     assert Customer.objects.get(pk=primary.user_id).erased_at
     assert {payload["user_id"] for payload in named(heard, "shopper.erased")} == {*members, primary.user_id}
+
+
+def test_the_tokens_of_a_logged_out_shopper_die_with_the_account(enter: Enter) -> None:
+    elsewhere = enter("asha@example.com")
+    elsewhere.take(elsewhere.post("/auth/logout"))
+    assert elsewhere.post("/auth/verified-email-phone", {}).status_code == 200
+    here = enter("asha@example.com")
+    assert here.delete(where(here)).status_code == 200
+    assert_is_error(elsewhere.post("/auth/verified-email-phone", {}), 401, "unauthorized")
+    refused = elsewhere.post("/auth/refresh-token", {"refresh_token": elsewhere.refresh_token})
+    assert_is_error(refused, 400, "invalid_refresh_token")
 
 
 def test_leaving_takes_a_login(visitor: Api) -> None:

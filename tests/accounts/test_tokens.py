@@ -20,7 +20,7 @@ from tests.accounts.test_visitors import again, claims
 from tests.conftest import Api
 from tests.contract import assert_is_error, assert_matches
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:The HMAC key")]
 
 
 def segment(value: Any) -> str:
