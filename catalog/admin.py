@@ -21,6 +21,7 @@ from storefront.admin_base import (
     ChoicesFilter,
     DropdownFilter,
     SearchFilter,
+    SelectManyWidget,
     StoreModelAdmin,
     StoreStackedInline,
     StoreTabularInline,
@@ -205,6 +206,8 @@ class VariantInline(StoreTabularInline):
     readonly_fields = ("options_shown",)
     ordering = ("sort_order", "created_at")
     tab = True
+    hide_title = True
+    show_change_link = False
     verbose_name_plural = _("Variants")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
@@ -213,7 +216,8 @@ class VariantInline(StoreTabularInline):
 
     @display(description=_("Options"))
     def options_shown(self, row: Variant) -> str:
-        return documents.variant_name(row) if row.pk and not row._state.adding else "–"
+        """Leads to the page on which they are chosen, with the prices of the other groups."""
+        return change_link(row, documents.variant_name(row) or _("Choose")) if not row._state.adding else "–"
 
 
 class ImageForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -251,8 +255,11 @@ class ImageInline(StoreTabularInline):
     fields = ("shown", "upload", "url", "title", "alternate_text", "variants", "sort_order")
     readonly_fields = ("shown",)
     ordering_field = "sort_order"
+    hide_ordering_field = True
+    hide_title = True
     show_change_link = False
     tab = True
+    verbose_name, verbose_name_plural = _("Picture"), _("Pictures")
 
     @display(description=_("Picture"))
     def shown(self, row: ProductImage) -> str:
@@ -262,15 +269,23 @@ class ImageInline(StoreTabularInline):
         return []
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Only the variants of the product whose page it is."""
-        if db_field.name == "variants":
-            product_id = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
-            kwargs["queryset"] = (
-                Variant.objects.filter(product_id=product_id, is_standalone=False).select_related("product")
-                if product_id
-                else Variant.objects.none()
-            )
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
+        """Only the variants of the product whose page it is, read once for all its pictures."""
+        if db_field.name != "variants":
+            return super().formfield_for_manytomany(db_field, request, **kwargs)
+        product_id = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        rows = Variant.objects.filter(product_id=product_id, is_standalone=False).order_by("sort_order", "created_at")
+        return VariantsField(
+            label=_("Variants"),
+            queryset=rows.prefetch_related("options__attribute", "options__choice"),
+            required=False,
+            widget=SelectManyWidget(),
+            help_text=db_field.help_text,
+        )
+
+
+class VariantsField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, variant: Any) -> str:
+        return documents.variant_name(variant) or variant.sku or variant.pk
 
 
 class PlacingInline(StoreTabularInline):
@@ -621,12 +636,24 @@ class OptionInline(StoreTabularInline):
     verbose_name_plural = _("Options")
 
 
+class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                self.initial[name] = _short(value)
+
+
 class PriceInline(StoreStackedInline):
     model = Price
+    form = PriceForm
     fields = (
-        ("group", "selling_price", "listing_price", "cost_price"),
-        ("tax_rate", "price_including_tax", "handling_charge", "handling_tax_rate"),
-        ("min_quantity", "max_quantity", "step"),
+        "group",
+        ("selling_price", "listing_price"),
+        ("tax_rate", "price_including_tax"),
+        ("min_quantity", "max_quantity"),
+        ("step", "cost_price"),
+        ("handling_charge", "handling_tax_rate"),
     )
     show_change_link = False
     verbose_name_plural = _("Prices by customer group")

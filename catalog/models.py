@@ -448,7 +448,7 @@ class Price(StoreScoped):
         ]
 
     def __str__(self) -> str:
-        return f"{self.group}: {self.selling_price:f}"
+        return str(self.group)
 
     def clean(self) -> None:
         if self.max_quantity is not None and self.max_quantity < self.min_quantity:
