@@ -75,7 +75,8 @@ class Metadata(serializers.DictField):
 
 
 class CartIn(serializers.Serializer[Any]):
-    items = serializers.ListField(child=NewItemIn(), allow_empty=False, max_length=rules.MAX_LINES)
+    # Unlike a list field, this looks at the number of items before it looks at any of them.
+    items = NewItemIn(many=True, allow_empty=False, max_length=rules.MAX_LINES)  # type: ignore[call-arg]
     metadata = Metadata(required=False, allow_null=True, default=None)
     customer_note = serializers.CharField(
         max_length=1000, allow_blank=True, allow_null=True, required=False, default=""

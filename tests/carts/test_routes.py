@@ -302,6 +302,13 @@ def test_a_new_cart_of_too_many_items_is_refused(api: Api, tea: Sku) -> None:
     assert not Cart.objects.exists()
 
 
+def test_the_items_of_an_endless_list_are_not_looked_at(api: Api, tea: Sku, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    monkeypatch.setattr("carts.serializers.WholeNumber.to_internal_value", lambda field, data: looked.append(data))
+    assert_is_error(api.post("/carts", {"items": [body(tea, 1)] * 10_000}), 400, "validation_error", field="items")
+    assert looked == []
+
+
 def test_a_cart_of_as_many_lines_as_allowed_works(api: Api, store: Store) -> None:
     skus = [FakeCatalog.put(store.pk, f"P{number}") for number in range(250)]
     cart = create(api, *(body(sku, 1) for sku in skus))
