@@ -161,7 +161,7 @@ def _parse_alternatives(entries: Sequence[Any], path: str, budget: _Budget) -> N
     return _joined(Or, found)
 
 
-def _joined(kind: type[And] | type[Or], parts: list[Node]) -> Node | None:
+def _joined(kind: type[And | Or], parts: list[Node]) -> Node | None:
     if len(parts) < 2:
         return parts[0] if parts else None
     return kind(tuple(parts))
@@ -392,7 +392,9 @@ def written(node: Node) -> str:
             inner = written(node.part)
             return f"NOT ({inner})" if isinstance(node.part, And | Or) else f"NOT {inner}"
         case And():
-            return " AND ".join(f"({written(part)})" if isinstance(part, And | Or) else written(part) for part in node.parts)
+            return " AND ".join(
+                f"({written(part)})" if isinstance(part, And | Or) else written(part) for part in node.parts
+            )
         case Or():
             return " OR ".join(f"({written(part)})" if isinstance(part, Or) else written(part) for part in node.parts)
 

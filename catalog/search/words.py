@@ -17,7 +17,8 @@ _MARKS = re.compile("[\u0300-\u036f]")
 _WORD = re.compile("(?:[^\\W_]|[\u064b-\u065f\u0900-\u0963\u0970-\u0dff\u0e31-\u0eff])+")
 _TAG = re.compile(r"<[^<>]{0,500}>")
 # What English texts are full of. Dropped from queries that say something else too.
-STOP_WORDS = frozenset("a an and are as at be by for from in is it its of on or that the this to was with".split())
+_ENGLISH = "a an and are as at be by for from in is it its of on or that the this to was with"
+STOP_WORDS = frozenset(_ENGLISH.split())
 
 
 def folded(text: str) -> str:
