@@ -1,0 +1,129 @@
+"""Customers as staff see them: who buys at which prices. Their people are users, on pages of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from storefront.admin_base import (
+    DateRangeFilter,
+    DropdownFilter,
+    RelatedFilter,
+    StoreModelAdmin,
+    TextWidget,
+    display,
+    site,
+)
+from storefront.models import CustomerGroup
+
+from . import services
+from .models import Customer
+
+
+class KindFilter(DropdownFilter):
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("person", _("Private person")), ("business", _("Business")), ("erased", _("Erased"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        wanted: dict[str, dict[str, Any]] = {
+            "person": {"business__isnull": True, "erased_at": None},
+            "business": {"business__isnull": False},
+            "erased": {"erased_at__isnull": False},
+        }
+        return queryset.filter(**wanted.get(self.value() or "", {}))
+
+
+class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
+    business_name = forms.CharField(
+        label=_("Name of the business"),
+        max_length=200,
+        required=False,
+        widget=TextWidget(),
+        help_text=_("Empty for a private person."),
+    )
+    business_type = forms.CharField(
+        label=_("Kind of business"), max_length=60, required=False, widget=TextWidget(), help_text=_("Such as company.")
+    )
+
+    class Meta:
+        model = Customer
+        fields = ("group", "metadata")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stored = self.instance.business or {}
+        self.initial.update(business_name=stored.get("name", ""), business_type=stored.get("type", ""))
+        if "group" in self.fields and self.instance.store_id:
+            groups = CustomerGroup.objects.filter(store_id=self.instance.store_id).order_by("name")
+            self.fields["group"].queryset = groups  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if data.get("business_type") and not data.get("business_name"):
+            self.add_error("business_name", _("Enter the name too."))
+        return data
+
+    def business(self) -> dict[str, Any] | None:
+        """What to store; what the client added beside name and kind stays."""
+        name = self.cleaned_data["business_name"].strip()
+        if not name:
+            return None
+        kept = self.instance.business or {"metadata": {}}
+        return {**kept, "name": name, "type": self.cleaned_data["business_type"].strip()}
+
+
+@site.admin_for(Customer)
+class CustomerAdmin(StoreModelAdmin):
+    """A customer comes with the first user who registers and goes by erasing that user."""
+
+    menu_order, icon = 15, "contacts"
+    form = CustomerForm
+    list_display = ("label", "kind", "group", "created_at")
+    list_filter = (KindFilter, ("group", RelatedFilter), ("created_at", DateRangeFilter))
+    search_fields = ("=id",)
+    search_help_text = _("A whole id. People are found under Users.")
+    ordering = ("-created_at", "-pk")
+    fieldsets = (
+        (None, {"fields": ("store", "id", "group")}),
+        (_("Business"), {"fields": ("business_name", "business_type")}),
+        (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at")}),
+    )
+    readonly_fields = ("id", "erased_at")
+
+    @display(description=_("Customer"))
+    def label(self, customer: Customer) -> str:
+        return str(customer)
+
+    @display(description=_("Kind"), label={_("Business"): "info", _("Erased"): "danger"})
+    def kind(self, customer: Customer) -> Any:
+        if customer.erased_at:
+            return _("Erased")
+        return _("Business") if customer.business else _("Private person")
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> Any:
+        return []  # the groups of one store are few, and a select can keep to them
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is written into an erased row. Actions ask with an id in place of the row."""
+        erased = isinstance(obj, Customer) and obj.erased_at is not None
+        return bool(super().has_change_permission(request, obj)) and not erased
+
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        if {"business_name", "business_type"} & set(form.changed_data):
+            services.set_business(store=obj.store, customer_id=obj.pk, business=form.business())
+        if "group" in form.changed_data:
+            services.set_group(store=obj.store, customer_id=obj.pk, group=obj.group)
+        if "metadata" in form.changed_data:
+            obj.save(update_fields=["metadata", "modified_at"])
