@@ -42,7 +42,7 @@ class KindFilter(DropdownFilter):
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
     business_name = forms.CharField(
         label=_("Name of the business"),
-        max_length=200,
+        max_length=160,
         required=False,
         widget=TextWidget(),
         help_text=_("Empty for a private person."),
