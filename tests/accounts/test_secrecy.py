@@ -26,7 +26,7 @@ from tests.conftest import Api
 from tests.contract import assert_is_error
 
 pytestmark = pytest.mark.django_db
-LITERAL = re.compile(r"'[^']*'|\b\d+\b")
+LITERAL = re.compile(r"'[^']*'|\b(?:\d+|true|false)\b")
 
 PASSWORDS = {"password": "correct horse 9", "confirm_password": "correct horse 9"}
 EMAILS = {"known": "known@example.com", "closed": "close@example.com", "unknown": "unkno@example.com"}
