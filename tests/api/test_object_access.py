@@ -49,8 +49,14 @@ def victim(store: Store, configure: Any) -> Api:
     demo.build(store=store)
     api = shoppers.registered(store, "victim@example.com")
     listed = api.get("/catalog/products?limit=100").json()["content"]["products"]
-    product = next(p for p in listed if p["stock_available"] and not p["variants"] and p["product_type"] == "physical"
-                   and p["pricing"]["min_order_quantity"] == 1)
+    product = next(
+        p
+        for p in listed
+        if p["stock_available"]
+        and not p["variants"]
+        and p["product_type"] == "physical"
+        and p["pricing"]["min_order_quantity"] == 1
+    )
     created = api.post("/carts", {"items": [{"product_id": product["id"], "variant_id": None, "quantity": 1}]})
     assert created.status_code == 200, created.content
     api.cart_id = created.json()["content"]["cart"]["id"]  # type: ignore[attr-defined]

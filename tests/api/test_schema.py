@@ -51,8 +51,13 @@ def test_a_missing_route_a_wrong_access_and_an_unread_input_are_noticed(monkeypa
 
     operations = {name: (view, action) for name, (_operation, view, action) in schema.served().items()}
     view, action = operations["login-with-email"]
-    monkeypatch.setattr(view, "inputs", {**view.inputs, action: view.inputs[operations["change-password"][1]]}
-                        if operations["change-password"][0] is view else {})
+    monkeypatch.setattr(
+        view,
+        "inputs",
+        {**view.inputs, action: view.inputs[operations["change-password"][1]]}
+        if operations["change-password"][0] is view
+        else {},
+    )
     assert any(problem.startswith("login-with-email") for problem in schema.disagreements())
     monkeypatch.undo()
     view, action = operations["get-anonymous-token"]

@@ -172,9 +172,7 @@ def test_a_browser_may_call_from_anywhere_with_the_clients_headers(api: Api) -> 
     assert response["Access-Control-Allow-Origin"] == "*"
 
 
-def test_a_warm_request_asks_the_database_nothing_for_store_and_key(
-    api: Api, django_assert_num_queries: Any
-) -> None:
+def test_a_warm_request_asks_the_database_nothing_for_store_and_key(api: Api, django_assert_num_queries: Any) -> None:
     api.get("/keyed", X_Api_Key=api.key)
     with django_assert_num_queries(0):
         api.get("/keyed", X_Api_Key=api.key)

@@ -70,7 +70,9 @@ def test_lists_are_read_in_all_three_spellings() -> None:
         assert query.strings(QueryDict(text), "s") == ["a", "b"]
 
 
-@pytest.mark.parametrize("text", ["page=0", "page=x", "page=-1", "page=1.5", "limit=101", "limit=0", "page=" + "9" * 40])
+@pytest.mark.parametrize(
+    "text", ["page=0", "page=x", "page=-1", "page=1.5", "limit=101", "limit=0", "page=" + "9" * 40]
+)
 def test_a_bad_page_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         query.page(QueryDict(text))
@@ -142,7 +144,9 @@ def test_limits_read_several_rules_and_can_be_lifted(configure: Any) -> None:
         ({"STAFF_TWO_FACTOR": "maybe"}, "storefront.E007"),
     ],
 )
-def test_a_dangerous_or_mistyped_setting_stops_the_start(configure: Any, change: dict[str, Any], identifier: str) -> None:
+def test_a_dangerous_or_mistyped_setting_stops_the_start(
+    configure: Any, change: dict[str, Any], identifier: str
+) -> None:
     configure(**change)
     assert identifier in {message.id for message in run_checks(tags=["security"])}
 
