@@ -19,7 +19,7 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="storefront.E001")]
     messages: list[CheckMessage] = []
-    for name in ("SHOPPER", "CATALOG", "NEW_ID"):
+    for name in ("SHOPPER", "CATALOG", "SEARCH", "NEW_ID"):
         messages += _importable(name, getattr(found, name))
     for path in found.PRICING_STEPS:
         messages += _importable("PRICING_STEPS", path)

@@ -36,12 +36,14 @@ class Conf:
     # plugs
     SHOPPER: str = "accounts.plugs.TokenShoppers"
     CATALOG: str = "catalog.plugs.DefaultCatalog"
+    SEARCH: str = "catalog.search.plugs.DatabaseSearch"
     NEW_ID: str = "storefront.ids.new_ulid"
     PRICING_STEPS: tuple[str, ...] = (
         "carts.steps.ListPrice",
         "carts.steps.Tax",
         "carts.steps.Handling",
     )
+    SEARCH_OPTIONS: dict[str, Any] = field(default_factory=dict)  # of a search server: url, key, timeout, prefix
     # keys; bytes are derived from them, so any long random text will do. The first signs, the others still verify.
     SECRET_KEYS: tuple[str, ...] = ()  # empty: SECRET_KEY and SECRET_KEY_FALLBACKS
     TOKEN_KEYS: tuple[str, ...] = ()  # access and refresh tokens; empty: derived from SECRET_KEYS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -313,9 +314,15 @@ class PaymentGateway(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchQuery:
-    """A product search: at most ten words of `text`, a parsed `filter`, `facets` to count, `sort` as (field, down)."""
+    """A product search, checked: nothing in it is unknown to the store.
 
-    text: str
+    `text` is as typed; its first ten words count, and the last one may be half a word. `filter` is a tree of
+    `catalog.search.grammar`, or None. `facets` are names as the API knows them, or `*`. `sort` is (field, descending)
+    with fields selling_price, listing_price, product_name, created_at and rating; without it the best comes first, and
+    without text the newest. `group_id` decides which prices are meant (D-41).
+    """
+
+    text: str = ""
     filter: Any = None
     facets: tuple[str, ...] = ()
     sort: tuple[tuple[str, bool], ...] = ()
@@ -326,6 +333,8 @@ class SearchQuery:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchResult:
+    """`facet_counts` says how many of all hits have each value; `facet_ranges` gives the ends of numeric facets."""
+
     skus: tuple[Sku, ...]  # of the page, best first
     total: int
     facet_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -333,10 +342,26 @@ class SearchResult:
 
 
 class Search(Protocol):
-    """`SEARCH`: which products match? An index that may lag behind the catalogue by seconds."""
+    """`SEARCH`: which skus match? An index that may lag behind the catalogue by seconds.
 
-    def find(self, store_id: str, query: SearchQuery) -> SearchResult: ...
+    Prove yours with `storefront.testing.SearchContract`.
+    """
+
+    def find(self, store_id: str, query: SearchQuery) -> SearchResult:
+        """One page. Raises Unavailable when the engine does not answer in time."""
+        ...
 
     def index(self, store_id: str, product_ids: Collection[str]) -> None:
-        """Brings these products up to date, or takes them out. Repeating is harmless."""
+        """Brings these products up to date, or takes them out. Repeating is harmless.
+
+        Called in the transaction that changes them, so what is not a local row waits for its commit.
+        """
+        ...
+
+    def prepare(self, store_id: str) -> None:
+        """Before everything is indexed anew: makes what the engine needs. Searches go on meanwhile."""
+        ...
+
+    def prune(self, store_id: str, before: datetime) -> None:
+        """After everything was indexed anew: drops what was last indexed before that moment."""
         ...
