@@ -7,3 +7,10 @@ class CatalogConfig(AppConfig):
     label = "storefront_catalog"
     verbose_name = _("Catalogue")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from storefront import events
+
+        from .search import index
+
+        events.on("catalog.published", index.published)

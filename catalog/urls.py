@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
+from .search.views import Searches
 from .views import Categories, Products, Skus, Variants
 
 urlpatterns = [
     path("categories", Categories.as_view({"get": "list"})),
     path("skus", Skus.as_view({"get": "list"})),
     path("products", Products.as_view({"get": "list"})),
+    path("products/search", Searches.as_view({"post": "search"})),
     path("products/<str:product_id>", Products.as_view({"get": "retrieve"})),
     path("products/<str:product_id>/variants", Variants.as_view({"get": "list"})),
     path("products/<str:product_id>/variants/<str:variant_id>", Variants.as_view({"get": "retrieve"})),
