@@ -170,10 +170,15 @@ def run(
 
 
 def _until(done: Any, patience: float, worker: Worker) -> None:
+    from django.db.models import Count
+
+    from messaging.models import Message
+
     deadline = time.monotonic() + patience
     while not done():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"The worker did not get there in time.\n{worker.log[-2000:]}")
+            states = list(Message.objects.values_list("state", "reason", "attempts").annotate(Count("pk")))
+            raise TimeoutError(f"The worker did not get there in time: {states}\n{worker.log[-4000:]}")
         time.sleep(0.05)
 
 
