@@ -12,6 +12,7 @@ from django.db.models import Model, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from storefront import events
 from storefront.errors import Invalid
 from storefront.models import CustomerGroup, Store
 
@@ -45,6 +46,7 @@ def publish(*, store: Store, product_ids: Iterable[str], recount: bool = True) -
     moved: set[str] = set()
     for start in range(0, len(ids), CHUNK):
         moved |= _publish(store, ids[start : start + CHUNK])
+    events.send("catalog.published", store=store, product_ids=ids)
     if recount and moved:
         recount_categories(store=store, category_ids=moved)
 
@@ -181,6 +183,7 @@ def delete_product(*, store: Store, product: Product) -> None:
     for image in product.images.all():
         _drop_files(store, image)
     Product.objects.filter(store=store, pk=product.pk).delete()
+    events.send("catalog.published", store=store, product_ids=[product.pk])
     recount_categories(store=store, category_ids=categories)
 
 
