@@ -283,7 +283,7 @@ class ImageInline(StoreTabularInline):
         )
 
 
-class VariantsField(forms.ModelMultipleChoiceField):
+class VariantsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, variant: Any) -> str:
         return documents.variant_name(variant) or variant.sku or variant.pk
 

@@ -6,7 +6,7 @@ Everything here works on rows that `services.publish` has loaded and asks the da
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 
 from storefront import origin
 
-from .models import Attribute, Product, ProductAttribute, ProductImage, ProductLink, Variant
+from .models import Attribute, AttributeChoice, Product, ProductImage, ProductLink, Variant
 
 SIZES = ("tiny", "thumbnail", "standard", "zoom")
 
@@ -41,16 +41,40 @@ def _text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def build(product: Product, priced: set[str]) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
-    """The documents of a product and, by id, of its variants. `priced` holds the ids of variants that have a price."""
-    every = list(product.variants.all())
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An attribute of a product, or of one variant of it."""
+
+    variant_id: str | None
+    attribute: Attribute
+    value: Any
+    choices: Sequence[AttributeChoice]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A product with everything that its documents are made of, in display order."""
+
+    product: Product
+    variants: Sequence[Variant]
+    options: Mapping[str, Sequence[tuple[Attribute, AttributeChoice]]]  # by variant
+    facts: Sequence[Fact]
+    images: Sequence[ProductImage]
+    shown_by: Mapping[str, set[str]]  # the variants that an image is tied to, by image
+    category_ids: Sequence[str]
+    links: Sequence[tuple[str, str]]  # kind, product
+    priced: set[str]  # the variants that have a price
+
+
+def build(parts: Parts) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
+    """The documents of a product and, by id, of its variants."""
+    product, every = parts.product, parts.variants
     varying = [variant for variant in every if not variant.is_standalone]
     sold = varying or every
-    shown = [variant for variant in sold if product.active and variant.active and variant.pk in priced]
+    shown = [variant for variant in sold if product.active and variant.active and variant.pk in parts.priced]
     default = next((variant for variant in shown if variant.is_default), shown[0] if shown else None)
-    images = list(product.images.all())
-    facts = list(product.facts.all())
-    common = [fact for fact in facts if fact.variant_id is None]
+    images = {row.pk: image(row) for row in parts.images}
+    common = [fact for fact in parts.facts if fact.variant_id is None]
     shared = {
         "short_description": product.short_description or None,
         "product_type": product.type,
@@ -58,16 +82,24 @@ def build(product: Product, priced: set[str]) -> tuple[ProductDocuments, dict[st
         "reviews_rating_sum": float(product.reviews_rating_sum),
         "reviews_count": product.reviews_count,
     }
-    category_ids = [placing.category_id for placing in product.placings.all()]
+    category_ids = list(parts.category_ids)
     plans: list[dict[str, Any]] = []  # subscription plans: none are sold yet
     documents = {}
     for variant in every:
-        own = [fact for fact in facts if fact.variant_id == variant.pk]
-        own_images = _images_of(variant, images)
-        name = variant_name(variant)
-        options = _associated_options(variant)
-        said = {fact.attribute_id for fact in own}
-        attributes = _attributes([*(fact for fact in common if fact.attribute_id not in said), *own])
+        own = [fact for fact in parts.facts if fact.variant_id == variant.pk]
+        own_images = _images_of(variant, parts, images)
+        chosen = _ordered(parts.options.get(variant.pk, ()))
+        name = variant.name or ", ".join(choice.name for _attribute, choice in chosen)
+        options = {
+            attribute.key: {
+                "name": attribute.name,
+                "type": attribute.type,
+                "value": _choice(attribute, choice),
+            }
+            for attribute, choice in chosen
+        }
+        said = {fact.attribute.pk for fact in own}
+        attributes = _attributes([*(fact for fact in common if fact.attribute.pk not in said), *own])
         mine = {
             "short_description": variant.short_description or product.short_description or None,
             "active": True,
@@ -137,16 +169,16 @@ def build(product: Product, priced: set[str]) -> tuple[ProductDocuments, dict[st
         "has_variant": bool(varying),
         **shared,
         "attributes": _attributes(common),
-        "variant_options": variant_options(shown) if varying else None,
-        "images": [image(row) for row in images],
+        "variant_options": _variant_options(shown, parts) if varying else None,
+        "images": list(images.values()),
         "subscription": plans,
     }
     detail = {
         "description": product.description or None,
         "hsn_code": product.hsn_code or None,
         "videos": [],
-        "upselling_product_ids": _linked(product, ProductLink.Kind.UP_SELL),
-        "crossselling_product_ids": _linked(product, ProductLink.Kind.CROSS_SELL),
+        "upselling_product_ids": _linked(parts, ProductLink.Kind.UP_SELL),
+        "crossselling_product_ids": _linked(parts, ProductLink.Kind.CROSS_SELL),
         "seo": {
             "title": product.seo_title or None,
             "description": product.seo_description or None,
@@ -158,39 +190,29 @@ def build(product: Product, priced: set[str]) -> tuple[ProductDocuments, dict[st
 
 
 def variant_name(variant: Variant) -> str:
-    """Its own name, else its options: "Indigo, M"."""
-    return variant.name or ", ".join(option.choice.name for option in _ordered(variant))
+    """Its own name, else its options: "Indigo, M". Asks for the options unless they are prefetched."""
+    pairs = [] if variant.name else [(option.attribute, option.choice) for option in variant.options.all()]
+    return variant.name or ", ".join(choice.name for _attribute, choice in _ordered(pairs))
 
 
-def _ordered(variant: Variant) -> list[Any]:
-    return sorted(variant.options.all(), key=lambda option: (option.attribute.sort_order, option.attribute.name))
+def _ordered(pairs: Iterable[tuple[Attribute, AttributeChoice]]) -> list[tuple[Attribute, AttributeChoice]]:
+    return sorted(pairs, key=lambda pair: (pair[0].sort_order, pair[0].name))
 
 
-def _associated_options(variant: Variant) -> dict[str, Any]:
-    return {
-        option.attribute.key: {
-            "name": option.attribute.name,
-            "type": option.attribute.type,
-            "value": _choice(option.attribute, option.choice),
-        }
-        for option in _ordered(variant)
-    }
-
-
-def _choice(attribute: Attribute, choice: Any) -> Any:
+def _choice(attribute: Attribute, choice: AttributeChoice) -> Any:
     if attribute.type == Attribute.Type.COLOR:
         return {"name": choice.name, "hexcode": choice.hexcode}
     return choice.name
 
 
-def variant_options(variants: Iterable[Variant]) -> list[dict[str, Any]]:
+def _variant_options(variants: Iterable[Variant], parts: Parts) -> list[dict[str, Any]]:
     """By which options these variants differ, with every choice that one of them has, both in display order."""
     attributes: dict[str, Attribute] = {}
-    choices: dict[str, dict[str, Any]] = {}
+    choices: dict[str, dict[str, AttributeChoice]] = {}
     for variant in variants:
-        for option in variant.options.all():
-            attributes[option.attribute_id] = option.attribute
-            choices.setdefault(option.attribute_id, {})[option.choice_id] = option.choice
+        for attribute, choice in parts.options.get(variant.pk, ()):
+            attributes[attribute.pk] = attribute
+            choices.setdefault(attribute.pk, {})[choice.pk] = choice
     return [
         {
             "name": attribute.name,
@@ -205,12 +227,12 @@ def variant_options(variants: Iterable[Variant]) -> list[dict[str, Any]]:
     ]
 
 
-def _attributes(facts: Iterable[ProductAttribute]) -> list[dict[str, Any]]:
+def _attributes(facts: Iterable[Fact]) -> list[dict[str, Any]]:
     found = []
     for fact in facts:
         attribute, value = fact.attribute, fact.value
         if attribute.type in Attribute.OF_CHOICES:
-            chosen = [_choice(attribute, choice) for choice in fact.choices.all()]
+            chosen = [_choice(attribute, choice) for choice in fact.choices]
             value = (chosen[0] if chosen else None) if attribute.type == Attribute.Type.SINGLE else chosen
         elif attribute.type == Attribute.Type.DATE and isinstance(value, str) and len(value) == 10:
             value = f"{value}T00:00:00Z"
@@ -233,12 +255,11 @@ def image(row: ProductImage) -> dict[str, Any]:
     }
 
 
-def _images_of(variant: Variant, images: Sequence[ProductImage]) -> list[dict[str, Any]]:
+def _images_of(variant: Variant, parts: Parts, images: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Its own pictures, then those that show every variant."""
-    tied = {row.pk: {other.pk for other in row.variants.all()} for row in images}
-    own = [row for row in images if variant.pk in tied[row.pk]]
-    return [image(row) for row in (*own, *(row for row in images if not tied[row.pk]))]
+    own = [pk for pk in images if variant.pk in parts.shown_by.get(pk, ())]
+    return [images[pk] for pk in (*own, *(pk for pk in images if not parts.shown_by.get(pk)))]
 
 
-def _linked(product: Product, kind: ProductLink.Kind) -> list[str]:
-    return [link.target_id for link in product.links.all() if link.kind == kind]
+def _linked(parts: Parts, kind: ProductLink.Kind) -> list[str]:
+    return [target_id for linked, target_id in parts.links if linked == kind]
