@@ -28,6 +28,7 @@ from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin as PlainModelAdmin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -35,10 +36,12 @@ from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.functional import cached_property
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
+from unfold import forms as theme_forms
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 from unfold.admin import StackedInline as ThemeStackedInline
 from unfold.admin import TabularInline as ThemeTabularInline
@@ -133,6 +136,7 @@ __all__ = [
     "list_link",
     "masked",
     "masked_column",
+    "readable",
     "site",
 ]
 
@@ -477,6 +481,36 @@ class JsonWidget(forms.Textarea):
         return context
 
 
+def readable(value: Any) -> str:
+    """JSON for reading: names with their values, lists with commas, an empty one as a dash."""
+    if value is None or value == "" or value == {} or value == []:
+        return "–"
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(value, dict):
+        pairs = format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", ((k, readable(v)) for k, v in value.items()))
+        return format_html('<dl class="sf-json-shown">{}</dl>', pairs)
+    if isinstance(value, list):
+        if any(isinstance(item, dict | list) for item in value):
+            items = format_html_join("", "<li>{}</li>", ((readable(item),) for item in value))
+            return format_html('<ul class="sf-json-shown">{}</ul>', items)
+        return ", ".join(str(item) for item in value)
+    return str(value)
+
+
+class _ReadonlyField(theme_forms.UnfoldAdminReadonlyField):  # type: ignore[misc]
+    """Shows JSON that cannot be changed as the theme has no setting for it: in words."""
+
+    def _get_contents(self) -> Any:
+        name = self.field["field"]
+        if isinstance(name, str) and isinstance(_field(type(self.form.instance), name), models.JSONField):
+            return conditional_escape(readable(getattr(self.form.instance, name)))
+        return super()._get_contents()
+
+
+theme_forms.UnfoldAdminReadonlyField = _ReadonlyField
+
+
 class DropdownFilter(ThemeDropdownFilter):  # type: ignore[misc]
     """A filter of one's own: `title`, `parameter_name`, `lookups` and `queryset`, as for Django's SimpleListFilter."""
 
@@ -581,6 +615,19 @@ def _store_id(row: Any) -> str | None:
     return row.pk if isinstance(row, Store) else getattr(row, "store_id", None)
 
 
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts up to 20,000 rows and no further: who looks for one of more narrows the list instead of paging."""
+
+    limit = 20_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, models.QuerySet):
+            return len(rows)
+        return int(rows.order_by()[: self.limit].count())
+
+
 # --- model pages ----------------------------------------------------------------------------------------------------
 def _stores(request: HttpRequest) -> list[Store]:
     """Up to two stores, read once a request: enough to know whether there is a choice."""
@@ -626,6 +673,7 @@ class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
 
     list_per_page = 50
     list_max_show_all = 200
+    paginator = BoundedPaginator
     show_full_result_count = False
     list_filter_submit = True
     list_fullwidth = True
