@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from customers import services as customers
+from messaging import services as messaging
 from storefront import events
 from storefront import selectors as kernel
 from storefront.errors import Invalid, NotFound, VerificationRequired

@@ -69,6 +69,7 @@ def _parse(phone: str, country_code: str, regions: tuple[str, ...]) -> Phone:
     return Phone(f"+{number.country_code}", phonenumbers.national_significant_number(number))
 
 
+@lru_cache(maxsize=4096)
 def split_e164(e164: str) -> Phone:
     """The parts of a stored number."""
     number = phonenumbers.parse(e164, None)

@@ -16,6 +16,7 @@ from PIL import Image
 from accounts import services
 from accounts.models import OtpChallenge, RefreshToken, SecurityEvent, Session, User
 from customers.models import Customer
+from messaging.models import Message
 from storefront.models import CustomerGroup, Store
 from tests.accounts.conftest import Enter, answer, last_code, named, newest_challenge
 from tests.conftest import Api
@@ -406,6 +407,7 @@ def test_deleting_removes_the_person_and_keeps_the_row(
     (erased,) = named(heard, "shopper.erased")
     assert erased["user_id"] == shopper.user_id == erased["customer_id"]
     assert "asha" not in str(list(SecurityEvent.objects.values())).lower()
+    assert "asha@example.com" not in Message.objects.values_list("to", flat=True)
     assert enter("asha@example.com").user_id != shopper.user_id
 
 
