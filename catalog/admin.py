@@ -14,7 +14,6 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from tree_queries.query import TreeQuerySet
 
 from storefront.admin_base import (
     BooleanFilter,
@@ -35,7 +34,7 @@ from storefront.admin_base import (
 from storefront.errors import DomainError
 from storefront.models import CustomerGroup, Store
 
-from . import documents, images, services
+from . import documents, images, selectors, services
 from .models import (
     Attribute,
     AttributeChoice,
@@ -784,12 +783,6 @@ class VariantAdmin(StoreModelAdmin):
 
 
 # --- categories, brands, attributes ---------------------------------------------------------------------------------
-class TreeOrder(TreeQuerySet):  # type: ignore[misc]
-    """Rows in the order of the tree, which Django cannot see that they have."""
-
-    ordered = True
-
-
 @site.admin_for(Category)
 class CategoryAdmin(StoreModelAdmin):
     """The tree as an indented list."""
@@ -814,19 +807,31 @@ class CategoryAdmin(StoreModelAdmin):
     )
     readonly_fields = ("product_count",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return TreeOrder(Category).with_tree_fields()
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        """A list in the order that the query brings, the tree's: Django's own would sort it by key."""
+        """A list in the order of the tree. That costs one query more, for the keys of all categories."""
         base = super().get_changelist(request, **kwargs)
-        return type("TreeList", (base,), {"get_ordering": lambda self, request, queryset: []})
+
+        class TreeList(base):  # type: ignore[misc, valid-type]
+            def get_queryset(self, *args: Any, **options: Any) -> Any:
+                places = selectors.places_in_tree()
+                order = [When(pk=pk, then=Value(place)) for pk, (place, _level) in places.items()]
+                below = [When(pk=pk, then=Value(level)) for pk, (_place, level) in places.items() if level]
+                number = models.IntegerField()
+                rows = super().get_queryset(*args, **options)
+                return rows.annotate(
+                    place=Case(*order, default=Value(len(places)), output_field=number),
+                    depth=Case(*below, default=Value(0), output_field=number),
+                ).order_by("place", "pk")
+
+        return TreeList
 
     @display(description=_("Category"))
     def branch(self, row: Any) -> str:
-        depth = getattr(row, "tree_depth", 0)
         return format_html(
-            '<span style="padding-inline-start:{}rem">{}{}</span>', depth * 1.75, "↳ " if depth else "", row.name
+            '<span style="padding-inline-start:{}rem">{}{}</span>',
+            row.depth * 1.75,
+            "↳ " if row.depth else "",
+            row.name,
         )
 
     def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
