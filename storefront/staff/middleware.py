@@ -62,7 +62,8 @@ class StaffMiddleware:
             logout(request)
             messages.info(request, _("You were signed out after a while. Please sign in again."))
         response = self.get_response(request)
-        if response.get("Content-Type", "").startswith("text/html"):
+        debug_page = settings.DEBUG and response.status_code == 500  # Django's own, which lives on inline scripts
+        if response.get("Content-Type", "").startswith("text/html") and not debug_page:
             docs = request.path_info.startswith("/docs")
             response.headers.setdefault("Content-Security-Policy", self.docs_policy if docs else self.policy)
         return response
