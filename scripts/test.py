@@ -1,7 +1,8 @@
 """`make test`: every test on SQLite, then on PostgreSQL with Redis and a real Celery worker where both are reachable.
 
 With CI set, services that cannot be reached are a failure. TEST_DATABASE_URL and TEST_REDIS_URL name them; without,
-the usual local addresses are tried. Arguments go to pytest.
+the usual local addresses are tried. Arguments go to pytest. Tests run in as many processes as there are cores, four at
+most: each has a database of its own, in Redis too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ DATABASES = [
     f"postgres://{os.environ.get('USER', 'postgres')}@127.0.0.1:5432/postgres",
 ]
 REDISES = ["redis://127.0.0.1:6379/15"]
-OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|CELERY_|SQLITE_|LIMIT|OTP_|SECRET_KEY|DJANGO_SETTINGS_MODULE|VAR_DIR|PORT$)")
+PROCESSES = min(os.cpu_count() or 1, 4)
+OURS = re.compile(
+    r"^(DATABASE_URL|REDIS_URL|CELERY_|SQLITE_|LIMIT|OTP_|SECRET_KEY|DJANGO_SETTINGS_MODULE|VAR_DIR|PORT$)"
+)
 
 
 def reachable_database() -> str:
@@ -55,7 +59,7 @@ def run(name: str, services: dict[str, str], arguments: list[str]) -> tuple[bool
         kept = {key: value for key, value in os.environ.items() if not OURS.match(key)}
         started = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", *arguments],
+            [sys.executable, "-m", "pytest", "-q", "-n", str(PROCESSES), "--dist", "worksteal", *arguments],
             cwd=ROOT,
             env=kept | services | {"VAR_DIR": scratch, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
@@ -76,7 +80,8 @@ def main() -> int:
     results = [run("SQLite", {}, arguments)]
     database, redis = reachable_database(), reachable_redis()
     if database and redis:
-        services = {"DATABASE_URL": database, "REDIS_URL": redis}
+        own = f"test_storefront_{os.getpid()}"  # two runs at once must not share a database
+        services = {"DATABASE_URL": database, "REDIS_URL": redis, "TEST_DATABASE_NAME": own}
         results.append(run("PostgreSQL + Redis + Celery worker", services, arguments))
     else:
         missing = " and ".join(what for what, found in (("PostgreSQL", database), ("Redis", redis)) if not found)
