@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, InterfaceError, OperationalError
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -27,6 +27,7 @@ from rest_framework.viewsets import ViewSetMixin
 
 from storefront import errors, limits, selectors, wire
 from storefront.codecs import Body, EnvelopeRenderer
+from storefront.conf import limit_rules
 from storefront.contracts import Shopper
 from storefront.errors import DomainError
 from storefront.models import Store
@@ -47,13 +48,19 @@ class Access(enum.Enum):
 
 
 class Reply(Response):
-    """A success: the envelope around `content` (None leaves the key out)."""
+    """A success: the envelope around `content` (None leaves the key out).
+
+    Written at once. DRF's answers are templates, rendered later by what was negotiated; here there is nothing to
+    negotiate, and the ceremony would cost more than the writing.
+    """
 
     def __init__(self, content: Mapping[str, Any] | None = None, *, message: object = None) -> None:
         body: dict[str, Any] = {"message": str(message or _("Done.")), "success": True}
         if content is not None:
             body["content"] = content
-        super().__init__(body)
+        self._post_render_callbacks: list[Any] = []
+        HttpResponse.__init__(self, wire.dumps(body), content_type="application/json")
+        self.data = body
 
 
 class StoreViewSet(ViewSetMixin, APIView):
@@ -65,7 +72,6 @@ class StoreViewSet(ViewSetMixin, APIView):
     access: ClassVar[Access | Mapping[str, Access]] = Access.VISITOR
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}  # the serializer of each action that reads a body
     http_method_names = ["get", "post", "put", "delete", "head"]  # a browser's preflight is answered before us
-    _methods = frozenset(name.upper() for name in http_method_names)
     parser_classes: Sequence[type[BaseParser]] = (Body,)
     renderer_classes = (EnvelopeRenderer,)
     authentication_classes = ()
@@ -77,17 +83,31 @@ class StoreViewSet(ViewSetMixin, APIView):
     shopper: Shopper
     key: KeyHolder | None = None
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        accept = request.META.get("HTTP_ACCEPT")
-        if accept and not force and "*/*" not in accept and "application/" not in accept:
-            raise errors.NotAcceptable
-        return _RENDERER, "application/json"
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """DRF's, less what fixed parsers, one renderer and no authenticators leave without a purpose."""
+        self.args, self.kwargs, self.headers = args, kwargs, {}
+        method = (request.method or "").lower()
+        self.action = self.action_map.get(method) if method in self.http_method_names else None
+        asked = self.request = Request(
+            request,
+            parsers=self.get_parsers(),
+            negotiator=_NEGOTIATION,
+            parser_context={"view": self, "args": args, "kwargs": kwargs},
+        )
+        response: HttpResponseBase
+        try:
+            self.initial(asked)
+            handler = getattr(self, method) if self.action else self.http_method_not_allowed
+            response = handler(asked, *args, **kwargs)
+        except Exception as exc:
+            response = self.handle_exception(exc)
+        return self.finalize_response(asked, response)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        accept = request.META.get("HTTP_ACCEPT")
+        if accept and "*/*" not in accept and "application/" not in accept:
+            raise errors.NotAcceptable
         self.store = selectors.store(self.kwargs["store_id"])
-        if request.method not in self._methods:
-            self.action = None
         if self.action is None:  # no handler: 405, whoever asks
             return
         access = self.access if isinstance(self.access, Access) else self.access[self.action]
@@ -96,7 +116,8 @@ class StoreViewSet(ViewSetMixin, APIView):
 
     def brake(self, name: str, *parts: str) -> None:
         """Counts this call against a named limit; by network unless `parts` say otherwise."""
-        limits.hit(limits.rules(name, self.store.pk, *(parts or (self.network,))))
+        if limit_rules(name):
+            limits.hit(limits.rules(name, self.store.pk, *(parts or (self.network,))))
 
     def read(self, request: Request) -> dict[str, Any]:
         """The validated body of this action, through its serializer in `inputs`. Raises ValidationError.
@@ -114,12 +135,12 @@ class StoreViewSet(ViewSetMixin, APIView):
     @property
     def group_id(self) -> str | None:
         """Whose catalogue prices to show: the header's group if it is one of the store's, else the shopper's (D-22)."""
-        asked = self.request.headers.get("x-customer-group-id") or ""
+        asked = self.request.META.get("HTTP_X_CUSTOMER_GROUP_ID") or ""
         return asked if asked in selectors.groups(store=self.store) else self.shopper.group_id
 
     @property
     def wants_debug(self) -> bool:
-        return str(self.request.headers.get("x-debug-mode", "")).lower() == "true"
+        return str(self.request.META.get("HTTP_X_DEBUG_MODE", "")).lower() == "true"
 
     def handle_exception(self, exc: Exception) -> Response:
         return refuse(exc, self)
@@ -127,17 +148,27 @@ class StoreViewSet(ViewSetMixin, APIView):
     def finalize_response(  # type: ignore[override]  # DRF itself lets Django answers pass
         self, request: Any, response: HttpResponseBase, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        if isinstance(response, Response):
+        if isinstance(response, Response) and not response.is_rendered:
             response.accepted_renderer = _RENDERER
             response.accepted_media_type = "application/json"
             response.renderer_context = {}  # type: ignore[attr-defined]
-        response["Vary"] = "Authorization, X-Api-Key, x-customer-group-id"
+        response["Vary"] = "Authorization, X-Api-Key, x-customer-group-id, Origin"
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
         return response
 
 
+class _Negotiation(DefaultContentNegotiation):
+    """DRF's, without comparing media types by their parts for a body that says plainly what it is."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        if request.content_type in ("application/json", "application/json; charset=utf-8"):
+            return next(iter(parsers))  # each view's first parser is Body
+        return super().select_parser(request, parsers)
+
+
 _RENDERER = EnvelopeRenderer()
+_NEGOTIATION = _Negotiation()
 
 
 @cache

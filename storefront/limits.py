@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -180,7 +181,11 @@ def _seconds_until(moment: Any) -> int:
 
 def network_of(request: Any) -> str:
     """The caller's network: the IPv4 address, or the /64 of an IPv6 one (carrier NAT shares the former)."""
-    address = client_address(request)
+    return _network(client_address(request))
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
