@@ -193,7 +193,7 @@ def environment(*, database_url: str, redis_url: str, folder: Path, settings: st
         "SECRET_KEY": os.environ.get("SECRET_KEY") or "only-for-this-benchmark-0123456789abcdef",
         "MESSAGE_LEASE_SECONDS": str(LEASE),
         "MESSAGE_TIMEOUT_SECONDS": str(TIMEOUT),
-        "SWEEP_SECONDS": "1",
+        "SWEEP_SECONDS": "2",
         "LIMITS_ENABLED": "false",
         "OTP_STORE_DAILY_BUDGET": "1000000",
         "LOG_LEVEL": "ERROR",

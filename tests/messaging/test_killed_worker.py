@@ -38,7 +38,7 @@ def test_a_worker_killed_while_it_sends_loses_no_code(transactional_db: None, st
                 kills=KILLS,
                 every=0,
                 concurrency=CONCURRENCY,
-                patience=90,
+                patience=150,
             )
         finally:
             worker.kill()
