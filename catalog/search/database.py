@@ -35,6 +35,7 @@ from .listing import ANYONE, key_of
 MAX_FACET_VALUES = 100  # of one facet: the most frequent ones
 MAX_COMPLETIONS = 60  # of a half-typed word
 MAX_SPELLINGS = 8  # of a misspelt one
+MAX_CANDIDATES = 100  # to compare it with
 RELEVANCE = "'{0.02, 0.08, 0.3, 1.0}'"  # of D, C, B, A
 
 
@@ -118,26 +119,34 @@ def _spellings(store: Store, strange: Sequence[str]) -> dict[str, tuple[str, ...
     """The closest words of the store to each of these: one query."""
     parts, parameters = [], list[Any]()
     for word in strange:
+        swapped = words.swaps(word)
+        near = f"""word IN ({_marks(swapped)})
+                   OR (word >= %s AND word < %s AND length(word) BETWEEN %s AND %s)"""
+        bounds = [*swapped, word[0], word[0] + "\U0010ffff", len(word) - 1, len(word) + 2]
         if _postgresql():
+            near = near.replace("word >=", "word ~>=~").replace("word <", "word ~<~")
             parts.append(
-                f"""(SELECT %s AS asked, word FROM {WORD} WHERE store_id = %s AND word %% %s
-                     ORDER BY similarity(word, %s) DESC, word LIMIT 40)"""
+                f"""(SELECT %s AS asked, word FROM {WORD} WHERE store_id = %s AND (word %% %s OR {near})
+                     ORDER BY similarity(word, %s) DESC, word LIMIT {MAX_CANDIDATES})"""
             )
-            parameters += [word, store.pk, word, word]
+            parameters += [word, store.pk, word, *bounds, word]
         else:
             padded = f"  {word} "
             pieces = dict.fromkeys(padded[start : start + 3] for start in range(len(padded) - 2))
             parts.append(
                 f"""SELECT * FROM (SELECT %s AS asked, w.word AS word FROM {SPELLING} s JOIN {WORD} w ON w.id = s.rowid
-                     WHERE s.{SPELLING} MATCH %s AND w.store_id = %s ORDER BY s.rank, w.word LIMIT 40)"""
+                     WHERE s.{SPELLING} MATCH %s AND w.store_id = %s ORDER BY s.rank, w.word LIMIT {MAX_CANDIDATES})
+                    UNION ALL
+                    SELECT * FROM (SELECT %s, word FROM {WORD} WHERE store_id = %s AND ({near}) LIMIT 1000)"""
             )
-            parameters += [word, " OR ".join(f'"{piece}"' for piece in pieces), store.pk]
-    close: dict[str, list[tuple[int, str]]] = {}
+            match = " OR ".join(f'"{piece}"' for piece in pieces)
+            parameters += [word, match, store.pk, word, store.pk, *bounds]
+    close: dict[str, set[tuple[int, str]]] = {}
     for asked, word in _fetch(" UNION ALL ".join(parts), parameters):
         most = words.allowed_typos(asked)
-        far = words.distance(asked, word, most)
+        far = min(words.distance(asked, form, most) for form in {word, word.removesuffix("s")})
         if far <= most:
-            close.setdefault(asked, []).append((far, word))
+            close.setdefault(asked, set()).add((far, word))
     return {
         asked: tuple(word for far, word in sorted(near) if far == min(near)[0])[:MAX_SPELLINGS]
         for asked, near in close.items()

@@ -59,6 +59,12 @@ def allowed_typos(word: str) -> int:
     return 1 if len(word) < 8 else 2
 
 
+def swaps(word: str) -> list[str]:
+    """The word with two neighbours changed over: what looks least alike of all that a hasty hand types."""
+    found = [word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in range(len(word) - 1)]
+    return [*found, *(spelling + "s" for spelling in found)]
+
+
 def distance(one: str, other: str, most: int) -> int:
     """How many letters to insert, drop, change or swap with their neighbour; `most` + 1 when it is more than `most`."""
     if abs(len(one) - len(other)) > most:
