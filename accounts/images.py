@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -56,8 +55,13 @@ def discard(stem: str) -> None:
 
 
 def discard_after_commit(stem: str) -> None:
-    if stem:
-        transaction.on_commit(partial(discard, stem), robust=True)
+    if not stem:
+        return
+
+    def after_commit() -> None:
+        discard(stem)
+
+    transaction.on_commit(after_commit, robust=True)
 
 
 def _renditions(file: Any) -> dict[int, bytes]:

@@ -167,6 +167,8 @@ def erase(*, store: Store, user_id: str, now: datetime) -> None:
         otp.void_for_user(store=store, user_id=row.pk, contacts=[row.email, row.phone], now=now)
     sessions.end_all(store=store, user_ids=[row.pk for row in going], reason=Session.End.DELETED, now=now)
     for row in going:
+        proved = [row.email] * row.is_email_verified + [row.phone] * row.is_phone_verified
+        messaging.forget_contacts(store=store, contacts=proved)  # the others may be somebody else's
         images.discard_after_commit(row.profile_image)
         _blank(row, now)
         sessions.log(store=store, kind=SecurityEvent.Kind.ERASED, user_id=row.pk, now=now)

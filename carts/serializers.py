@@ -169,7 +169,8 @@ def item(line: Line) -> dict[str, Any]:
         "variant_name": sellable.variant_name,
         "product_type": sellable.product_type,
         "product_image_url": sellable.image_url,
-        "stock_available": rules.stock_suffices(sellable, line.quantity),
+        # False on backorder, as in the catalogue: `backorder` says that the line can be bought all the same.
+        "stock_available": rules.stock_suffices(sellable, line.quantity) and details.get("stock_available", True),
         "backorder": sellable.backorder,
         "on_subscription": details.get("on_subscription", False),
         "on_promotion": details.get("on_promotion", False),

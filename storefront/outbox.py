@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -120,7 +119,11 @@ def drain_all() -> int:
 
 def wake(name: str) -> None:
     """Asks for a drain after the current transaction commits. Never fails: the sweep finds what it could not tell."""
-    transaction.on_commit(partial(_wake, name), robust=True)
+
+    def after_commit() -> None:  # a function: Django names it in its log when it fails, which a partial has no name for
+        _wake(name)
+
+    transaction.on_commit(after_commit, robust=True)
 
 
 _broker_down_until = 0.0

@@ -37,7 +37,6 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "django_otp.plugins.otp_totp",
     "anymail",
-    "tree_queries",
     "config.apps.ProjectConfig",
     "storefront",
     "messaging",
