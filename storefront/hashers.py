@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from threading import BoundedSemaphore
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
@@ -9,8 +12,28 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from storefront.conf import conf
 from storefront.errors import TooManyRequests
 
-_turns: BoundedSemaphore | None = None
-_waiters: BoundedSemaphore | None = None
+
+@cache
+def _places() -> tuple[BoundedSemaphore, BoundedSemaphore]:
+    """The turns and the waiting places of this process."""
+    return BoundedSemaphore(conf().PASSWORD_PARALLEL), BoundedSemaphore(conf().PASSWORD_WAITERS)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    turns, waiting = _places()
+    if not turns.acquire(blocking=False):
+        if not waiting.acquire(blocking=False):
+            raise TooManyRequests(retry_after=1)
+        try:
+            if not turns.acquire(timeout=conf().PASSWORD_WAIT_SECONDS):
+                raise TooManyRequests(retry_after=1)
+        finally:
+            waiting.release()
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 class BoundedArgon2(Argon2PasswordHasher):
@@ -34,24 +57,3 @@ class BoundedArgon2(Argon2PasswordHasher):
 
     def harden_runtime(self, password: str, encoded: str) -> None:
         """The same work in every case already: parameters that changed are upgraded at the next login."""
-
-
-class _turn:
-    def __enter__(self) -> None:
-        global _turns, _waiters
-        if _turns is None or _waiters is None:
-            _turns = BoundedSemaphore(conf().PASSWORD_PARALLEL)
-            _waiters = BoundedSemaphore(conf().PASSWORD_WAITERS)
-        if _turns.acquire(blocking=False):
-            return
-        if not _waiters.acquire(blocking=False):
-            raise TooManyRequests(retry_after=1)
-        try:
-            if not _turns.acquire(timeout=conf().PASSWORD_WAIT_SECONDS):
-                raise TooManyRequests(retry_after=1)
-        finally:
-            _waiters.release()
-
-    def __exit__(self, *_: object) -> None:
-        assert _turns is not None
-        _turns.release()

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=os.environ.get("HOST_ADDRESS", "127.0.0.1"))
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
         parser.add_argument("--workers", type=int, help="web processes (WEB_WORKERS)")
-        parser.add_argument("--threads", type=int, default=int(os.environ.get("WEB_THREADS") or 4))
+        parser.add_argument("--threads", type=int, default=int(os.environ.get("WEB_THREADS") or 8))
         parser.add_argument("--no-demo", action="store_true", help="leave the demo store alone")
 
     def handle(self, *, host: str, port: int, workers: int | None, threads: int, no_demo: bool, **_: Any) -> None:
