@@ -354,7 +354,8 @@ class Search(Protocol):
     def index(self, store_id: str, product_ids: Collection[str]) -> None:
         """Brings these products up to date, or takes them out. Repeating is harmless.
 
-        Called in the transaction that changes them, so what is not a local row waits for its commit.
+        Called in the transaction that changes them, so what is not a local row waits for its commit, and may then get
+        lost. Outside of a transaction, from a rebuild, nothing may: raises Unavailable.
         """
         ...
 

@@ -14,13 +14,22 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl
 
-from storefront.contracts import Channel, DeliveryFailed, DeliveryReport, RenderedMessage
+from storefront.contracts import (
+    Channel,
+    DeliveryFailed,
+    DeliveryReport,
+    RenderedMessage,
+    Search,
+    SearchQuery,
+    SearchResult,
+    Sku,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class StubServer:
                 if answer.cut:
                     self.close_connection = True
 
-            do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815  the names that the server looks for
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  the names that the server looks for
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Silent: tests read `requests`."""
@@ -285,3 +294,143 @@ class CaseInsensitive(dict[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
+
+
+# --- search -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Good:
+    """A product for the tests of a search engine. Without `sizes` it does not vary."""
+
+    sku: str
+    name: str
+    price: int
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    material: str = ""
+    sizes: tuple[str, ...] = ()
+
+
+class SearchContract(ABC):
+    """What every `Search` must do. Subclass it as `Test...` and say how goods come into your catalogue and index.
+
+    Goods are made in the order given, each a moment after the one before.
+    """
+
+    store_id: ClassVar[str] = "demo"
+    goods: ClassVar[tuple[Good, ...]] = (
+        Good(
+            sku="KUR-1", name="Indigo Cotton Kurta", price=1200, tags=("Summer",), material="Cotton", sizes=("S", "M")
+        ),
+        Good(sku="KUR-2", name="Crème Silk Kurta", price=2500, tags=("Festive",), material="Silk"),
+        Good(sku="BAG-1", name="Jute Bag", price=400, description="Carries a kurta or two.", material="Jute"),
+        Good(sku="SHO-1", name="Running Shoes", price=3000, tags=("Summer", "Sport")),
+    )
+
+    # -- what an engine's test says --
+    @abstractmethod
+    def engine(self) -> Search:
+        """The plug under test."""
+
+    @abstractmethod
+    def stock(self, goods: Sequence[Good]) -> None:
+        """Puts these into the store's catalogue, priced for everybody, and has the engine index them."""
+
+    @abstractmethod
+    def withdraw(self, sku: str) -> None:
+        """Makes that good inactive and has the engine told."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Any:
+        """A filter as the engine is given it."""
+
+    @abstractmethod
+    def name_of(self, sku: Sku) -> str:
+        """What a hit is called."""
+
+    # -- the contract --
+    def found(self, text: str = "", *, where: str = "", **query: Any) -> SearchResult:
+        parsed = self.parse(where) if where else None
+        return self.engine().find(self.store_id, SearchQuery(text=text, filter=parsed, **query))
+
+    def names(self, text: str = "", **query: Any) -> list[str]:
+        return list(dict.fromkeys(self.name_of(sku) for sku in self.found(text, **query).skus))
+
+    def test_without_words_everything_comes_newest_first(self) -> None:
+        self.stock(self.goods)
+        assert self.names() == [good.name for good in reversed(self.goods)]
+        assert self.found().total == 5, "each variant is a hit"
+
+    def test_words_are_found_as_people_type_them(self) -> None:
+        self.stock(self.goods)
+        for text in ("silk kurta", "SILK", "creme", "crème kurtas", "cre", "silk k", "slik", "kurtaa silk"):
+            assert self.names(text)[:1] == ["Crème Silk Kurta"], text
+        assert self.names("zzz") == []
+
+    def test_names_count_more_than_descriptions(self) -> None:
+        self.stock(self.goods)
+        assert self.names("kurta")[-1] == "Jute Bag"
+        assert len(self.names("kurta")) == 3
+
+    def test_a_sku_is_found(self) -> None:
+        self.stock(self.goods)
+        assert self.names("BAG-1")[0] == "Jute Bag"
+
+    def test_only_ten_words_count(self) -> None:
+        self.stock(self.goods)
+        assert self.names("silk " * 10 + "umbrella") == ["Crème Silk Kurta"]
+
+    def test_filters_narrow(self) -> None:
+        self.stock(self.goods)
+        for text, wanted in {
+            "attribute.material = silk": {"Crème Silk Kurta"},
+            "attribute.material IN [Silk, jute]": {"Crème Silk Kurta", "Jute Bag"},
+            "attribute.material NOT EXISTS": {"Running Shoes"},
+            "tags = summer AND pricing.selling_price > 2000": {"Running Shoes"},
+            "tags = sport OR pricing.selling_price 300 TO 400": {"Running Shoes", "Jute Bag"},
+            "NOT (tags = summer OR tags = festive)": {"Jute Bag"},
+            "tags != summer": {"Crème Silk Kurta", "Jute Bag"},
+            "tags IS EMPTY": {"Jute Bag"},
+            "variant_id IS NOT NULL": {"Indigo Cotton Kurta"},
+            "product_name = 'jute bag'": {"Jute Bag"},
+            "stock_available = true": {good.name for good in self.goods},
+        }.items():
+            assert set(self.names(where=text)) == wanted, text
+        assert self.names("kurta", where="tags = festive") == ["Crème Silk Kurta"]
+
+    def test_facets_count_all_hits_after_the_filter(self) -> None:
+        self.stock(self.goods)
+        facets = ("tags", "attribute.material", "pricing.selling_price")
+        found = self.found(where="tags = summer", facets=facets, limit=1)
+        assert found.total == 3
+        assert {name: dict(counts) for name, counts in found.facet_counts.items()} == {
+            "tags": {"Summer": 3, "Sport": 1},
+            "attribute.material": {"Cotton": 2},
+            "pricing.selling_price": {"1200": 2, "3000": 1},
+        }
+        assert tuple(found.facet_ranges["pricing.selling_price"]) == (1200, 3000)
+
+    def test_a_wish_for_order_is_met(self) -> None:
+        self.stock(self.goods)
+        assert self.names(sort=(("selling_price", False),))[0] == "Jute Bag"
+        assert self.names(sort=(("selling_price", True),))[0] == "Running Shoes"
+        assert self.names(sort=(("product_name", False),))[0] == "Crème Silk Kurta"
+        assert self.names(sort=(("created_at", False),))[0] == "Indigo Cotton Kurta"
+
+    def test_pages_hold_every_hit_once(self) -> None:
+        self.stock(self.goods)
+        pages = [self.found(offset=offset, limit=2) for offset in (0, 2, 4)]
+        hits = [sku for page in pages for sku in page.skus]
+        assert len(hits) == len(set(hits)) == 5
+        assert {page.total for page in pages} == {5}
+
+    def test_what_is_withdrawn_is_not_found(self) -> None:
+        self.stock(self.goods)
+        self.withdraw("KUR-2")
+        assert "Crème Silk Kurta" not in self.names("kurta")
+        assert self.names("silk", where="attribute.material = silk") == []
+
+    def test_indexing_again_changes_nothing(self) -> None:
+        self.stock(self.goods)
+        before = self.found()
+        self.engine().index(self.store_id, {sku.product_id for sku in before.skus})
+        assert self.found() == before

@@ -218,15 +218,14 @@ def product_batches(*, store: Store, size: int = CHUNK) -> Iterator[list[str]]:
 def rebuild(*, store: Store, progress: Callable[[int], None] | None = None) -> int:
     """Indexes every product of a store with the configured engine, then drops what was not there any more.
 
-    Returns how many products. One transaction a batch: searches go on meanwhile, and it may be broken off and repeated.
+    Returns how many products. Searches go on meanwhile, and it may be broken off and repeated. Raises Unavailable.
     """
     engine = plug("SEARCH")
     started = timezone.now()
     engine.prepare(store.pk)
     count = 0
     for ids in product_batches(store=store):
-        with transaction.atomic():
-            engine.index(store.pk, ids)
+        engine.index(store.pk, ids)
         count += len(ids)
         if progress:
             progress(count)
