@@ -29,7 +29,7 @@ _drains: dict[str, Drain] = {}
 
 class OutboxQuerySet(models.QuerySet[Any]):
     def claim_next(self, *, now: datetime, lease: timedelta) -> Any | None:
-        """Claims and returns the next due row, or None. One statement; two workers never get the same row.
+        """Claims and returns the next due row, or None. Two workers never get the same row.
 
         A claim counts as an attempt. Rows whose lease ended without a result are due again.
         """

@@ -126,7 +126,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "storefront.sweep",
         "schedule": env.int("SWEEP_SECONDS", default=5),
-        "options": {"expires": env.int("SWEEP_SECONDS", default=5)},
+        "options": {"expires": 60},  # long enough for a starved worker, short enough not to pile up
     }
 }
 
