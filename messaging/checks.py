@@ -22,9 +22,9 @@ def messages_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
                 id="storefront_messaging.E001",
             )
         )
-    for code in conf().MESSAGE_DRIVERS:
+    for code in conf().CHANNELS:
         try:
             drivers.driver_class(code)
         except (ImportError, LookupError) as error:
-            found.append(Error(f"MESSAGE_DRIVERS {code}: {error}", id="storefront_messaging.E002"))
+            found.append(Error(f"CHANNELS {code}: {error}", id="storefront_messaging.E002"))
     return found

@@ -85,7 +85,7 @@ class Conf:
     MESSAGE_LEASE_SECONDS: int = 20
     MESSAGE_ATTEMPTS: int = 6
     MESSAGE_TIMEOUT_SECONDS: float = 8.0
-    MESSAGE_DRIVERS: dict[str, str] = field(default_factory=dict)  # over messaging.drivers.DRIVERS
+    CHANNELS: dict[str, str] = field(default_factory=dict)  # code to class, over those of messaging.drivers
     SWEEP_SECONDS: int = 5
     # staff
     STAFF_TWO_FACTOR: str = "required"  # required | optional

@@ -1,4 +1,4 @@
-"""The drivers by code. `STOREFRONT["MESSAGE_DRIVERS"]` adds a shop's own or replaces one of these.
+"""The drivers by code. `STOREFRONT["CHANNELS"]` adds a shop's own or replaces one of these.
 
 A driver is a `storefront.contracts.Channel` with a class attribute `channels`, the channels that it serves. It is
 built once per account with keyword arguments: `sender`, `timeout` (seconds for one send), `callback_url` (where the
@@ -25,7 +25,7 @@ DRIVERS = {
 
 
 def known() -> dict[str, str]:
-    return DRIVERS | conf().MESSAGE_DRIVERS
+    return DRIVERS | conf().CHANNELS
 
 
 def driver_class(code: str) -> Any:

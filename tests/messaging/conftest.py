@@ -79,7 +79,7 @@ def provider(configure: Any) -> Provider:
     """The recording provider; accounts with the driver "recording" send through it."""
     global _provider
     _provider = Provider()
-    configure(MESSAGE_DRIVERS={"recording": "tests.messaging.conftest.Recording"})
+    configure(CHANNELS={"recording": "tests.messaging.conftest.Recording"})
     return _provider
 
 
