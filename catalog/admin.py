@@ -837,6 +837,8 @@ class CategoryAdmin(StoreModelAdmin):
     def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         services.recount_categories(store=obj.store)
+        if change and {"name", "slug", "parent", "active"} & set(form.changed_data):
+            services.category_changed(store=obj.store, category_id=obj.pk)
 
     def delete_model(self, request: HttpRequest, obj: Category) -> None:
         store = obj.store
@@ -853,6 +855,16 @@ class BrandAdmin(StoreModelAdmin):
     list_filter = (("active", BooleanFilter),)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Brand, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "name" in form.changed_data:
+            services.brand_changed(store=obj.store, brand_id=obj.pk)
+
+    def delete_model(self, request: HttpRequest, obj: Brand) -> None:
+        products = list(Product.objects.filter(brand=obj).values_list("pk", flat=True))
+        super().delete_model(request, obj)
+        services.publish(store=obj.store, product_ids=products, recount=False)
 
 
 class ChoiceInline(StoreTabularInline):

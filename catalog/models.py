@@ -21,9 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import CustomerGroup, StoreScoped
 
-from .search.models import SearchEntry as SearchEntry
-from .search.models import SearchTerm as SearchTerm
-from .search.models import SearchWord as SearchWord
+from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
 
 RESERVED_SLUGS = ("cross-sell", "recommended", "search", "similar", "up-sell")  # they are addresses of the API
 PERCENT = [MinValueValidator(0), MaxValueValidator(100)]

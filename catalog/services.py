@@ -250,6 +250,27 @@ def attribute_changed(*, store: Store, attribute_id: str) -> None:
 
 
 @transaction.atomic
+def category_changed(*, store: Store, category_id: str) -> None:
+    """After a category was renamed, moved, closed or opened: tells who keeps the names of a product's categories.
+
+    What the API shows of categories is read live, so nothing is published anew.
+    """
+    parents = dict(Category.objects.filter(store=store).values_list("pk", "parent_id"))
+    below = {category_id}
+    while found := {pk for pk, parent in parents.items() if parent in below and pk not in below}:
+        below |= found
+    ids = Product.objects.filter(store=store, placings__category__in=below).values_list("pk", flat=True).distinct()
+    events.send("catalog.published", store=store, product_ids=list(ids))
+
+
+@transaction.atomic
+def brand_changed(*, store: Store, brand_id: str) -> None:
+    """After a brand was renamed: tells who keeps the name."""
+    ids = Product.objects.filter(store=store, brand=brand_id).values_list("pk", flat=True)
+    events.send("catalog.published", store=store, product_ids=list(ids))
+
+
+@transaction.atomic
 def delete_product(*, store: Store, product: Product) -> None:
     """Deletes a product with its variants, prices and stock. Raises RestrictedError while a bundle holds it."""
     categories = product.category_ids.split()

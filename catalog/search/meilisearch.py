@@ -257,7 +257,7 @@ def translated(node: grammar.Node, names: _Names) -> grammar.Node:
         case grammar.Compare() if node.operator != "=":
             value = _number(node.value) if is_attribute else node.value
             return grammar.Compare(names.field(node.name, ordered=True), node.operator, value)
-    values = node.values if isinstance(node, grammar.In) else (node.value,)  # type: ignore[union-attr]
+    values = node.values if isinstance(node, grammar.In) else (node.value,)
     if field is not None and field.kind is Kind.BOOLEAN:
         values = tuple(value.lower() for value in values)
     texts = grammar.In(names.field(node.name), values)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.models import StoreScoped
 
 
-class TermIds(models.Field):
+class TermIds(models.Field):  # type: ignore[type-arg]
     """Ids of `SearchTerm`: a bigint[] with a GIN index on PostgreSQL, a JSON list on SQLite."""
 
     def db_type(self, connection: Any) -> str:

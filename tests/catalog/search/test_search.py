@@ -413,6 +413,25 @@ def test_changes_are_found_at_once(store: Any, names: Any) -> None:
     assert names("teapot") == []
 
 
+def test_categories_and_brands_are_found_by_the_names_they_have_now(store: Any, names: Any) -> None:
+    above = make_category(store, "Drinks")
+    below = make_category(store, "Tea", parent=above)
+    brand = Brand.objects.create(store=store, name="Hill House", slug="hill")
+    make_product(store, name="Number 9", categories=(below,), brand=brand)
+    below.name, below.parent = "Infusions", None
+    below.save()
+    services.category_changed(store=store, category_id=below.pk)
+    kernel.forget()
+    Brand.objects.update(name="Valley House")
+    services.brand_changed(store=store, brand_id=brand.pk)
+    for query in ("infusions", "valley"):
+        assert names(query) == ["Number 9"], query
+    for query in ("drinks", "hill"):
+        assert names(query) == [], query
+    assert names(filter="categories.name = infusions AND brand = 'valley house'") == ["Number 9"]
+    assert names(filter="categories.name = drinks OR categories.name = tea OR brand = 'hill house'") == []
+
+
 def test_a_bundle_is_there_while_its_parts_are(store: Any, names: Any) -> None:
     part = make_product(store, name="Cup", on_hand=3)
     bundle = make_product(store, name="Set of two", type="bundle")
