@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from storefront.conf import DEFAULT_LIMITS, conf, limit_rules
+from storefront.conf import DEFAULT_LIMITS, Conf, conf, limit_rules
 
 
 @register(Tags.security)
@@ -19,8 +20,10 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
     except ImproperlyConfigured as error:
         return [Error(str(error), id="storefront.E001")]
     messages: list[CheckMessage] = []
-    for name in ("SHOPPER", "CATALOG", "SEARCH", "NEW_ID"):
+    for name in ("SHOPPER", "CATALOG", "NEW_ID"):
         messages += _importable(name, getattr(found, name))
+    if found.SEARCH != Conf.SEARCH or apps.is_installed("catalog"):  # a shop without our catalogue needs no search
+        messages += _importable("SEARCH", found.SEARCH)
     for path in found.PRICING_STEPS:
         messages += _importable("PRICING_STEPS", path)
     for name in found.LIMITS:
