@@ -396,7 +396,9 @@ class _Statement:
         for index, name in enumerate(columns):
             arms.append(_column_arm(index, numeric=_is_number(name)))
         rows = _fetch(
-            f"WITH hits AS MATERIALIZED (SELECT {', '.join(selected)} {self._source.text}) {' UNION ALL '.join(arms)}",
+            f"""WITH hits AS MATERIALIZED (SELECT {", ".join(selected)} {self._source.text}),
+                     counted AS MATERIALIZED (SELECT id, COUNT(*) AS n FROM ({_each_term()}) u GROUP BY id)
+                {" UNION ALL ".join(arms)}""",
             parameters,
         )
         return self._counted(rows, asked, list(columns))
@@ -419,18 +421,18 @@ class _Statement:
         return list(found)
 
     def _term_arm(self, names: int) -> str:
-        each = (
-            "SELECT unnest(terms) AS id FROM hits"
-            if _postgresql()
-            else "SELECT j.value AS id FROM hits, json_each(hits.terms) j"
-        )
         wanted = f"t.name IN ({','.join(['%s'] * names)})" if names else "FALSE"
+        joined = f"counted c JOIN {TERM} t ON t.id = c.id"
+        if _postgresql():
+            # By primary key, one by one: what the planner takes for the size of a CTE and of terms that are new makes
+            # it scan one of them again for each row of the other.
+            joined = f"counted c CROSS JOIN LATERAL (SELECT * FROM {TERM} WHERE id = c.id OFFSET 0) t"
         return f"""
             SELECT name, value, n, low, high FROM (
                 SELECT t.name AS name, t.value AS value, c.n AS n,
                        MIN(t.number) OVER (PARTITION BY t.name) AS low, MAX(t.number) OVER (PARTITION BY t.name) AS high,
                        ROW_NUMBER() OVER (PARTITION BY t.name ORDER BY c.n DESC, t.value) AS place
-                FROM (SELECT id, COUNT(*) AS n FROM ({each}) u GROUP BY id) c JOIN {TERM} t ON t.id = c.id
+                FROM {joined}
                 WHERE t.store_id = %s AND ({wanted} OR (%s AND t.name LIKE 'attribute.%%'))) ranked
             WHERE place <= {MAX_FACET_VALUES} OR name = '{CATEGORY_IDS}'"""
 
@@ -472,6 +474,12 @@ class _Statement:
                 label = {CATEGORY_NAMES: branch.name, "categories.slug": branch.slug}.get(name, pk)
                 found[label] = found.get(label, 0) + count
         return dict(list(found.items())[:MAX_FACET_VALUES])
+
+
+def _each_term() -> str:
+    if _postgresql():
+        return "SELECT unnest(terms) AS id FROM hits"
+    return "SELECT j.value AS id FROM hits, json_each(hits.terms) j"
 
 
 def _column_arm(index: int, *, numeric: bool) -> str:
