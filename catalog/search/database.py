@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -36,6 +38,8 @@ MAX_FACET_VALUES = 100  # of one facet: the most frequent ones
 MAX_COMPLETIONS = 60  # of a half-typed word
 MAX_SPELLINGS = 8  # of a misspelt one
 MAX_CANDIDATES = 100  # to compare it with
+SLOW_SECONDS = 0.25  # counting facets longer than this is worth remembering
+REMEMBERED_SECONDS = 15
 RELEVANCE = "'{0.02, 0.08, 0.3, 1.0}'"  # of D, C, B, A
 
 
@@ -73,7 +77,8 @@ def find_skus(*, store: Store, query: SearchQuery) -> SearchResult:
     """One page of what matches, best first.
 
     One query without text and facets. Text takes one more, a second one when a word looks misspelt, and another when
-    no entry has all words, for then those with some of them are found. Facets take one more.
+    no entry has all words, for then those with some of them are found. Facets take one more, or none when they are slow
+    to count and were counted a moment ago.
     """
     statement = _Statement(store, query, read_words(store=store, text=query.text))
     total, rows = statement.page()
@@ -83,6 +88,24 @@ def find_skus(*, store: Store, query: SearchQuery) -> SearchResult:
     counts, ranges = statement.facets() if query.facets else ({}, {})
     skus = tuple(Sku(product_id, "" if standalone else variant_id) for product_id, variant_id, standalone in rows)
     return SearchResult(skus=skus, total=total, facet_counts=counts, facet_ranges=ranges)
+
+
+_counts: kernel.ShortMemory[list[tuple[Any, ...]]] = kernel.ShortMemory(size=256, seconds=lambda: REMEMBERED_SECONDS)
+
+
+def _fetch_remembering(store: Store, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows; what took long is believed for a while, so that a huge shop's first page is not counted at each visit.
+
+    Small shops are always counted as they are at this moment.
+    """
+    key = hashlib.blake2b(f"{store.pk} {sql} {parameters!r}".encode(), digest_size=16).hexdigest()
+    rows = _counts.get(key)
+    if rows is None:
+        started = time.monotonic()
+        rows = _fetch(sql, parameters)
+        if time.monotonic() - started > SLOW_SECONDS:
+            _counts.put(key, rows)
+    return rows
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -395,12 +418,11 @@ class _Statement:
             parameters += [self._store.pk, *term_names, "*" in self._query.facets]
         for index, name in enumerate(columns):
             arms.append(_column_arm(index, numeric=_is_number(name)))
-        rows = _fetch(
-            f"""WITH hits AS MATERIALIZED (SELECT {", ".join(selected)} {self._source.text}),
-                     counted AS MATERIALIZED (SELECT id, COUNT(*) AS n FROM ({_each_term()}) u GROUP BY id)
-                {" UNION ALL ".join(arms)}""",
-            parameters,
-        )
+        statement = f"""
+            WITH hits AS MATERIALIZED (SELECT {", ".join(selected)} {self._source.text}),
+                 counted AS MATERIALIZED (SELECT id, COUNT(*) AS n FROM ({_each_term()}) u GROUP BY id)
+            {" UNION ALL ".join(arms)}"""
+        rows = _fetch_remembering(self._store, statement, parameters)
         return self._counted(rows, asked, list(columns))
 
     def _facet_column(self, field: Field) -> Sql:

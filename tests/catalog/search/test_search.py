@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog import services
 from catalog.models import Attribute, Brand, BundleItem, Price, Product, ProductAttribute, Stock, Variant
+from catalog.search import database
 from catalog.search.models import SearchEntry
 from storefront import selectors as kernel
 from tests.catalog.factories import (
@@ -380,6 +381,22 @@ def test_facets_name_the_most_frequent_hundred(store: Any, search: Any) -> None:
     counts = search(facets=["tags"])["facet_distribution"]["tags"]
     assert len(counts) == 100
     assert counts["tag 149"] == 2
+
+
+def test_facets_that_are_slow_to_count_are_remembered_for_a_moment(
+    store: Any, search: Any, monkeypatch: Any, other_store: Any
+) -> None:
+    make_product(store, name="First", tags=["a"])
+    make_product(other_store, name="Theirs", tags=["b"])
+    assert search(facets=["tags"])["facet_distribution"]["tags"] == {"a": 1}
+    monkeypatch.setattr(database, "SLOW_SECONDS", -1)
+    monkeypatch.setattr(kernel, "forget", lambda: None)  # as `search` does between calls
+    assert search(facets=["tags"])["facet_distribution"]["tags"] == {"a": 1}
+    Product.objects.filter(store=store).update(tags=["c"])
+    product = Product.objects.get(store=store)
+    services.publish(store=store, product_ids=[product.pk])
+    assert search(facets=["tags"])["facet_distribution"]["tags"] == {"a": 1}
+    assert search("first", facets=["tags"])["facet_distribution"]["tags"] == {"c": 1}
 
 
 # --- what is in the index -------------------------------------------------------------------------------------------
