@@ -64,7 +64,9 @@ def main() -> int:
             if done.returncode:
                 failed.append(name)
                 print("\n".join(f"    {line}" for line in done.stdout.splitlines()[-80:]), flush=True)
-    print(f"\n{len(failed)} of {len(checks())} checks failed: {', '.join(failed)}" if failed else "\nAll checks passed.")
+    print(
+        f"\n{len(failed)} of {len(checks())} checks failed: {', '.join(failed)}" if failed else "\nAll checks passed."
+    )
     return 1 if failed else 0
 
 
