@@ -11,7 +11,9 @@ from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -19,8 +21,10 @@ from storefront.admin_base import (
     BooleanFilter,
     ChoicesFilter,
     DropdownFilter,
+    ReadOnlyAdmin,
     SearchFilter,
     SelectManyWidget,
+    SelectWidget,
     StoreModelAdmin,
     StoreStackedInline,
     StoreTabularInline,
@@ -34,7 +38,8 @@ from storefront.admin_base import (
 from storefront.errors import DomainError
 from storefront.models import CustomerGroup, Store
 
-from . import documents, images, selectors, services
+from . import documents, images, selectors, services, stock
+from .ledger import Reason, StockMovement
 from .models import (
     Attribute,
     AttributeChoice,
@@ -84,6 +89,7 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]
     on_hand = forms.IntegerField(label=_("On hand"), min_value=0, required=False)
     backorder = forms.BooleanField(label=_("Backorder"), required=False, widget=SwitchWidget)
 
+    made_by = ""  # the name of the member of staff who saves
     offer_fields = ("selling_price", "listing_price", "on_hand", "backorder")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -128,7 +134,7 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]
             name: data[name] for name in ("on_hand", "backorder") if name in changed and data.get(name) is not None
         }
         if stock:
-            services.set_stock(store=store, variant=variant, **stock)
+            services.set_stock(store=store, variant=variant, made_by=self.made_by, **stock)
 
 
 def _short(amount: Decimal) -> Decimal:
@@ -586,6 +592,7 @@ class ProductAdmin(StoreModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         product: Product = form.instance
+        form.made_by = request.user.get_username()
         form.save_standalone(product)
         services.publish(store=product.store, product_ids=[product.pk])
         product.refresh_from_db(fields=["visible"])
@@ -605,6 +612,7 @@ class ProductAdmin(StoreModelAdmin):
         if formset.model is Variant:
             for part in formset.forms:
                 if part.instance.pk and part.has_changed() and part not in formset.deleted_forms:
+                    part.made_by = request.user.get_username()
                     part.save_offer(store, part.instance)
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:
@@ -682,6 +690,24 @@ class StockInline(StoreTabularInline):
         return False
 
 
+class MovementInline(ReadOnlyAdmin, StoreTabularInline):
+    """The latest changes of the stock: the ledger itself is never written by hand."""
+
+    model = StockMovement
+    fields = ("created_at", "delta", "on_hand", "reason", "note", "made_by")
+    readonly_fields = fields
+    show_change_link = False
+    tab = True
+    per_page = 25
+    verbose_name_plural = _("Stock ledger")
+
+
+class AdjustmentForm(forms.Form):
+    delta = forms.IntegerField(label=_("Change"), help_text=_("Such as 12, or -3."), widget=TextWidget)
+    reason = forms.ChoiceField(label=_("Reason"), choices=Reason.choices, initial=Reason.RECEIVED, widget=SelectWidget)
+    note = forms.CharField(label=_("Note"), max_length=200, required=False, widget=TextWidget)
+
+
 @site.admin_for(Variant)
 class VariantAdmin(StoreModelAdmin):
     """Reached from products: the prices of every group, options, stock. Its list finds a SKU."""
@@ -695,7 +721,8 @@ class VariantAdmin(StoreModelAdmin):
     ordering = ("-created_at", "-pk")
     fields = ("product", "name", "sku", "slug", "short_description", "active", "is_default", "sort_order", "visible")
     readonly_fields = ("visible",)
-    inlines = (OptionInline, PriceInline, StockInline, FactInline)
+    inlines = (OptionInline, PriceInline, StockInline, FactInline, MovementInline)
+    actions_detail = ("adjust_stock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:
         """Three queries for a list, whatever its length: rows, options, choices."""
@@ -756,12 +783,40 @@ class VariantAdmin(StoreModelAdmin):
     def backorder(self, row: Variant) -> bool:
         return row.stock.backorder
 
+    @action(description=_("Adjust stock"), permissions=["change"], url_path="adjust-stock", icon="inventory")
+    def adjust_stock(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        variant = get_object_or_404(Variant.objects.select_related("store", "product"), pk=object_id)
+        form = AdjustmentForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                stock.adjust(
+                    store=variant.store, variant=variant, made_by=request.user.get_username(), **form.cleaned_data
+                )
+            except DomainError as error:
+                form.add_error("delta", str(error.message))
+            else:
+                self.tell(request, _("The stock was changed."))
+                return redirect("admin:storefront_catalog_variant_change", object_id)
+        return site.confirm(
+            request,
+            title=_("Adjust stock"),
+            text=_("%(variant)s: how many came in or went out, and why?") % {"variant": variant},
+            button=_("Save"),
+            back=reverse("admin:storefront_catalog_variant_change", args=[object_id]),
+            form=form,
+        )
+
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         if formset.model is Stock:
             for part in formset.forms:
                 if part.has_changed():
                     fields = {name: part.cleaned_data[name] for name in part.changed_data}
-                    services.set_stock(store=form.instance.store, variant=form.instance, **fields)
+                    services.set_stock(
+                        store=form.instance.store,
+                        variant=form.instance,
+                        made_by=request.user.get_username(),
+                        **fields,
+                    )
             formset.new_objects, formset.deleted_objects = [], []
             formset.changed_objects = [
                 (part.instance, part.changed_data) for part in formset.forms if part.has_changed()

@@ -18,7 +18,7 @@ from storefront import selectors as kernel
 from storefront.ids import new_id
 from storefront.models import CustomerGroup, Store
 
-from . import images, services
+from . import images, services, stock
 from .demo_pictures import picture
 from .models import (
     Attribute,
@@ -448,13 +448,14 @@ def _make(shelf: _Shelf, good: Good, created_at: Any) -> Product:
 
 def _offer(shelf: _Shelf, good: Good, variant: Variant, amount: int, *, sold_out: bool = False) -> None:
     """Stock and both groups' prices of a variant. One size in four is sold out, as in any shop."""
-    Stock.objects.create(
+    row = Stock.objects.create(
         store=shelf.store,
         variant=variant,
         tracked=good.type == Product.Type.PHYSICAL,
         on_hand=0 if sold_out or good.type != Product.Type.PHYSICAL else good.on_hand,
         backorder=good.backorder,
     )
+    stock.opened([row])
     for group, share in ((shelf.retail, Decimal(1)), (shelf.wholesale, Decimal("0.78"))):
         Price.objects.create(
             store=shelf.store,
@@ -657,6 +658,7 @@ def _many(shelf: _Shelf, first: int, size: int) -> list[str]:
     ProductImage.objects.bulk_create(pictures)
     Price.objects.bulk_create(prices)
     Stock.objects.bulk_create(stocks)
+    stock.opened(stocks)
     through = ProductAttribute.choices.through
     through._default_manager.bulk_create(
         through(productattribute=fact, attributechoice=materials[place % len(materials)])

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import CustomerGroup, StoreScoped
 
+from .ledger import StockMovement  # noqa: F401 -- and here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
 
 RESERVED_SLUGS = ("cross-sell", "recommended", "search", "similar", "up-sell")  # they are addresses of the API

@@ -8,16 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Model, Q
-from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from storefront import events
-from storefront.errors import Invalid
 from storefront.models import CustomerGroup, Store
 
-from . import documents, images, selectors
+from . import documents, images, selectors, stock
 from .documents import Fact, Parts, ProductDocuments, VariantDocuments
 from .models import (
     Attribute,
@@ -287,17 +284,9 @@ def set_price(*, store: Store, variant: Variant, group: CustomerGroup, **fields:
     return price
 
 
-def set_stock(*, store: Store, variant: Variant, **fields: Any) -> None:
-    """Changes what is named of a variant's stock, and never what orders have reserved meanwhile.
-
-    Raises Invalid when more is reserved than would be left.
-    """
-    stock, _created = Stock.objects.get_or_create(variant=variant, defaults={"store": store})
-    try:
-        with transaction.atomic():
-            Stock.objects.filter(store=store, pk=stock.pk).update(**fields, modified_at=timezone.now())
-    except IntegrityError as error:
-        raise Invalid(_("Orders have reserved more than that."), field="on_hand") from error
+def set_stock(*, store: Store, variant: Variant, made_by: str = "", **fields: Any) -> None:
+    """Changes what is named of a variant's stock, and never what orders have reserved meanwhile; see `stock.change`."""
+    stock.change(store=store, variant=variant, made_by=made_by, **fields)
 
 
 def add_image(
