@@ -46,7 +46,7 @@ def test_every_error_code_is_in_the_errors_page_and_no_other() -> None:
         if (ROOT / app / "errors.py").exists():
             importlib.import_module(f"{app}.errors")
     codes = {refusal.code for refusal in _refusals(DomainError) if not refusal.__module__.startswith("tests")}
-    literal = re.compile(r"""\b(?:code=|CODE = )"([A-Za-z_]+)"""")
+    literal = re.compile(r'\b(?:code=|CODE = )"([A-Za-z_]+)"')
     for app in APPS:
         for path in (ROOT / app).rglob("*.py"):
             if path.name != "models.py":  # field validators' codes never leave the admin
