@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +26,7 @@ from .ledger import StockMovement  # noqa: F401 -- and here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
 
 RESERVED_SLUGS = ("cross-sell", "recommended", "search", "similar", "up-sell")  # they are addresses of the API
+MIDDLING, DOUBT = 3.0, 5.0  # the rating that says nothing, and how many of it every product is thought to have
 PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
 AMOUNT = [MinValueValidator(0)]
 
@@ -178,6 +180,13 @@ class Product(StoreScoped):
     metadata = models.JSONField(default=dict, blank=True, help_text=_("Texts by name, shown by the API."))
     reviews_count = models.PositiveIntegerField(default=0, editable=False)
     reviews_rating_sum = models.DecimalField(max_digits=12, decimal_places=1, default=Decimal(0), editable=False)
+    # Above zero when reviewers like it, below when they do not; a few reviews say less than many. See recommendations.
+    rating_rank = models.GeneratedField(
+        expression=(Cast("reviews_rating_sum", models.FloatField()) - MIDDLING * F("reviews_count"))
+        / (F("reviews_count") + DOUBT),
+        output_field=models.FloatField(),
+        db_persist=True,
+    )
 
     visible = models.BooleanField(default=False, editable=False)
     category_ids = models.TextField(default="", editable=False)  # space-separated, in the order shown
@@ -191,6 +200,9 @@ class Product(StoreScoped):
         indexes = [
             models.Index(fields=["store", "visible", "-created_at", "-id"], name="sf_catalog_product_newest"),
             models.Index(fields=["store", "visible", "name", "id"], name="sf_catalog_product_by_name"),
+            models.Index(
+                fields=["store", "visible", "-rating_rank", "-created_at", "-id"], name="sf_catalog_product_best"
+            ),
         ]
 
     def __str__(self) -> str:

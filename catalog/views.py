@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,8 +13,8 @@ from storefront import selectors as kernel
 from storefront.api import Access, Reply, StoreViewSet
 from storefront.errors import Invalid, NotFound
 
-from . import selectors, serializers
-from .models import Product
+from . import recommendations, selectors, serializers
+from .models import Product, ProductLink
 from .selectors import Filters
 
 
@@ -89,6 +90,55 @@ class Products(CatalogViewSet):
         if product is None:
             raise NotFound(_("We could not find this product."), code="product_not_found")
         return Reply({"product": product}, message=_("Product."))
+
+
+class Recommendations(CatalogViewSet):
+    """Lists beside the products in `product_id`, which are those of a page or a cart. Unknown ones among them are
+    passed over; without any known one there is nothing to recommend beside."""
+
+    def similar(self, request: Request, **url: Any) -> Reply:
+        wanted = self._beside(request)
+        return self._items(request, recommendations.similar(store=self.store, product_ids=wanted) if wanted else [])
+
+    def up_sell(self, request: Request, **url: Any) -> Reply:
+        return self._linked(request, ProductLink.Kind.UP_SELL)
+
+    def cross_sell(self, request: Request, **url: Any) -> Reply:
+        return self._linked(request, ProductLink.Kind.CROSS_SELL)
+
+    def recommended(self, request: Request, **url: Any) -> Reply:
+        writer, page, group_ids = self.writer(request), query.page(request.query_params), self.group_ids
+        rows = recommendations.recommended(store=self.store, page=page)
+        variants = selectors.variant_rows(store=self.store, product_ids=[row[0] for row in rows], group_ids=group_ids)
+        components = selectors.component_rows(
+            store=self.store, bundle_ids=[row[0] for row in rows if row[3] == "bundle"], group_ids=group_ids
+        )
+        return Reply({"products": writer.products(rows, variants, components)}, message=_("Products."))
+
+    def _linked(self, request: Request, kind: ProductLink.Kind) -> Reply:
+        wanted = self._beside(request)
+        return self._items(
+            request, recommendations.linked(store=self.store, product_ids=wanted, kind=kind) if wanted else []
+        )
+
+    def _beside(self, request: Request) -> Sequence[str]:
+        """The visible products of `product_id`; NotFound when none of those named is one."""
+        named = query.strings(request.query_params, "product_id")
+        found = recommendations.known(store=self.store, product_ids=named) if named else []
+        if named and not found:
+            raise NotFound(_("We could not find this product."), code="product_not_found")
+        return found
+
+    def _items(self, request: Request, product_ids: Sequence[str]) -> Reply:
+        page = query.page(request.query_params)
+        sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
+        rows = recommendations.item_rows(
+            store=self.store, product_ids=product_ids, sort=sort, page=page, group_ids=self.group_ids
+        )
+        return Reply(
+            {"products": self.writer(request).items(rows), "pagination": page.pagination(len(product_ids))},
+            message=_("Products."),
+        )
 
 
 class Variants(CatalogViewSet):
