@@ -170,14 +170,19 @@ def _open(challenge: OtpChallenge, now: datetime) -> Any:
 
 
 def reveal(secret_id: str, /, *, now: datetime) -> dict[str, str]:
-    """For delivery: the code of a challenge that can still be passed. Raises Gone."""
+    """For delivery: the code of a challenge that can be passed. Raises Gone, or Used once it has been."""
     challenge = OtpChallenge.objects.filter(pk=secret_id, decoy=False).first()
-    if challenge is None or challenge.ended or challenge.expires_at <= now or challenge.tries >= conf().OTP_TRIES:
+    if challenge is None or challenge.voided_at or challenge.expires_at <= now:
         raise message_secrets.Gone("otp")
     try:
-        return {"code": _code(challenge)}
+        values = {"code": _code(challenge)}
     except CodeExpired as error:
         raise message_secrets.Gone("otp") from error
+    if challenge.consumed_at:
+        raise message_secrets.Used("otp", values)
+    if challenge.tries >= conf().OTP_TRIES:
+        raise message_secrets.Gone("otp")
+    return values
 
 
 def _code(challenge: OtpChallenge) -> str:

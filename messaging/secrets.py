@@ -4,7 +4,7 @@
     secrets.resolve("otp:01J...", now=now)          # {"code": "123456"}
 
 A resolver is called with the id and `now`, returns the values that the template may show beside the row's own, and
-raises `Gone` when there is nothing left to say: the code was used, replaced or is too old.
+raises `Gone` when there is nothing left to say: the code was replaced or is too old, or (`Used`) did its work.
 """
 
 from __future__ import annotations
@@ -15,6 +15,17 @@ from typing import Protocol
 
 class Gone(Exception):
     """The secret no longer exists, so its message must not be sent."""
+
+
+class Used(Gone):
+    """The secret has served its purpose: no reason to say it again, but none to hide it from who was promised it.
+
+    A message of which no attempt has ended yet still leaves with `values`; any other one doesn't.
+    """
+
+    def __init__(self, kind: str, values: dict[str, str]) -> None:
+        super().__init__(kind)
+        self.values = values
 
 
 class Resolver(Protocol):

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, connections, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -108,7 +107,7 @@ def drain() -> int:
     Any number of drains may run at once, in threads, processes and machines. One message at a time and worker where a
     broker spreads the work; in a process of its own, a few at once, so that a slow provider does not hold up the rest.
     """
-    alone = bool(settings.CELERY_BROKER_URL) or connection.in_atomic_block
+    alone = outbox.has_broker() or connection.in_atomic_block
     handled, finished = (_drain_in_turn if alone else _drain_in_parallel)(time.monotonic() + DRAIN_SECONDS)
     if not finished:
         outbox.wake(QUEUE)
@@ -256,7 +255,7 @@ def _prepare(message: Message, plan: Plan, step: Step, now: datetime) -> tuple[A
     if not consent.given(store=store, to=to, channel=step.channel, category=message.category):
         raise DeliveryFailed("no_consent", retry=False)
     try:
-        secret = secrets.resolve(message.secret_ref, now=now)
+        secret = _secret_of(message, now)
         rendered = rendering.render(message, store=store, channel=step.channel, overrides=plan.overrides, secret=secret)
     except secrets.Gone:
         raise _NotSendable("secret_gone") from None
@@ -291,6 +290,15 @@ def _send(driver: Any, rendered: RenderedMessage, step: Step) -> str:
         raise
     breaker.succeeded(key)
     return identifier[:160]
+
+
+def _secret_of(message: Message, now: datetime) -> dict[str, str]:
+    try:
+        return secrets.resolve(message.secret_ref, now=now)
+    except secrets.Used as used:
+        if message.answers:  # an earlier attempt may have reached them
+            raise
+        return used.values
 
 
 def _record_success(attempt: _Attempt, identifier: str) -> None:

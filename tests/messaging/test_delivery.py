@@ -143,7 +143,21 @@ def test_a_code_that_has_expired_is_not_sent(queue: Queue, sms: Any, provider: P
     assert not provider.sent
 
 
-def test_a_code_that_was_used_or_replaced_is_not_sent(
+def test_a_code_that_did_its_work_still_leaves_unless_an_earlier_attempt_may_have_arrived(
+    queue: Queue, sms: Any, provider: Provider
+) -> None:
+    def used(_secret_id: str, /, *, now: datetime) -> dict[str, str]:
+        raise secrets.Used("used", {"code": "123456"})
+
+    secrets.register("used", used)
+    late, tried = queue(secret_ref="used:1"), queue(secret_ref="used:2")
+    Message.objects.filter(pk=tried.pk).update(answers=1)
+    services.drain()
+    assert (fresh(late).status, fresh(tried).status) == (Status.SENT, Status.FAILED)
+    assert len(provider.sent) == 1
+
+
+def test_a_code_that_was_replaced_is_not_sent(
     queue: Queue, sms: Any, provider: Provider, code: dict[str, str]
 ) -> None:
     message = queue()
