@@ -91,6 +91,9 @@ if DATABASE_URL:
     _database["CONN_HEALTH_CHECKS"] = False  # a broken connection is replaced when it shows, without asking each time
     _database.setdefault("OPTIONS", {})
     _database["OPTIONS"].setdefault("connect_timeout", 5)
+    if env.bool("DATABASE_PREPARED", default=True):  # planning a hot statement costs five times as much as running it
+        _database["OPTIONS"].setdefault("server_side_binding", True)
+        _database["OPTIONS"].setdefault("prepare_threshold", 5)
 else:
     _database = {
         "ENGINE": "config.database.sqlite3",
