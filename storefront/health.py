@@ -127,7 +127,7 @@ def _redis() -> Component:
 
 
 def _broker() -> Component:
-    if not settings.CELERY_BROKER_URL:
+    if not outbox.has_broker():
         return Component("broker", OFF, required=False, detail={"note": "queues are worked off in the web process"})
     from celery import current_app
 
@@ -138,7 +138,7 @@ def _broker() -> Component:
 
 def _worker() -> Component:
     names = services.worker_names()
-    needed = bool(settings.CELERY_BROKER_URL)  # without a broker the worker is a thread of the server, if one runs
+    needed = outbox.has_broker()  # without a broker the worker is a thread of the server, if one runs
     return Component("worker", OK if names else DOWN if needed else OFF, required=needed, detail={"seen": names})
 
 

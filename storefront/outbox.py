@@ -129,9 +129,14 @@ def wake(name: str) -> None:
 _broker_down_until = 0.0
 
 
+def has_broker() -> bool:
+    """Whether Celery spreads the work. A shop without Celery need not even have the setting."""
+    return bool(getattr(settings, "CELERY_BROKER_URL", ""))
+
+
 def _wake(name: str) -> None:
     global _broker_down_until
-    if not settings.CELERY_BROKER_URL:
+    if not has_broker():
         embedded.wake()
         return
     if time.monotonic() < _broker_down_until:
