@@ -1,4 +1,4 @@
-"""Admin pages of the kernel: stores, channels, customer groups, API keys; and those of staff themselves."""
+"""Admin pages of the kernel: stores, channels, customer groups, API keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from typing import Any, ClassVar
 
 import phonenumbers
@@ -13,25 +14,18 @@ from babel import Locale
 from babel.numbers import get_currency_name, get_currency_precision, get_currency_symbol, get_territory_currencies
 from django import forms
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
-from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from storefront import selectors, services
 from storefront.admin_base import (
     ActionVariant,
-    AdminPasswordChangeForm,
     BooleanFilter,
     ChoicesFilter,
     DropdownFilter,
@@ -39,19 +33,16 @@ from storefront.admin_base import (
     SelectSearchWidget,
     SelectWidget,
     StoreModelAdmin,
-    UserChangeForm,
-    UserCreationForm,
     action,
     display,
     site,
 )
 from storefront.models import ApiKey, Channel, CustomerGroup, Store
-from storefront.staff import dashboard, devices
+from storefront.staff import dashboard
 
 dashboard.register()
-for _model in (TOTPDevice, StaticDevice):  # their pages would show secrets; the user's page has what staff need
-    if site.is_registered(_model):
-        site.unregister(_model)
+if site.installed:  # it keeps second factors in tables of django-otp, which a shop with an admin of its own has not
+    import_module("storefront.staff.admin")
 
 
 # --- stores ---------------------------------------------------------------------------------------------------------
@@ -436,76 +427,3 @@ class ApiKeyAdmin(StoreModelAdmin):
             back=back,
             dangerous=True,
         )
-
-
-# --- staff ----------------------------------------------------------------------------------------------------------
-@site.admin_for(get_user_model())
-class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[misc, type-arg]
-    """Members of staff. All of them see all stores; what they may do there is a matter of their groups."""
-
-    menu_title, menu_order, icon = _("Staff"), 80, "badge"
-    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser", "second_factor")
-    list_filter = (("is_staff", BooleanFilter), ("is_superuser", BooleanFilter), ("is_active", BooleanFilter))
-    actions_detail = ("reset_second_factor",)
-    ordering = ("username",)
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        confirmed = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
-        found: models.QuerySet[Any] = super().get_queryset(request).annotate(has_second_factor=Exists(confirmed))
-        return found
-
-    @display(description=_("Two-factor"), boolean=True)
-    def second_factor(self, user: Any) -> bool:
-        return bool(user.has_second_factor)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Only a superuser hands out rights: else whoever edits users could take them all."""
-        found = super().get_readonly_fields(request, obj)
-        if request.user.is_superuser:
-            return found
-        return [*found, "is_superuser", "groups", "user_permissions"]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or not obj.is_superuser or request.user.is_superuser)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or not obj.is_superuser or request.user.is_superuser)
-
-    def has_reset_second_factor_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_superuser)
-
-    @action(
-        description=_("Reset two-factor"),
-        url_path="reset-two-factor",
-        icon="phonelink_erase",
-        permissions=["reset_second_factor"],
-    )
-    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        user = self.get_object(request, object_id)
-        if user is None:
-            raise PermissionDenied
-        back = reverse("admin:auth_user_change", args=[user.pk])
-        if request.method == "POST":
-            devices.reset(user=user, by=request.user)
-            self.tell(request, _("Two-factor sign-in is reset."))
-            return HttpResponseRedirect(back)
-        return site.confirm(
-            request,
-            title=_("Reset two-factor sign-in"),
-            text=_(
-                "%(name)s loses all authenticator apps and recovery codes and enrols again at the next sign-in. "
-                "Make sure that it is they who ask."
-            )
-            % {"name": user.get_username()},
-            button=_("Reset it"),
-            back=back,
-            dangerous=True,
-        )
-
-
-@site.admin_for(Group)
-class StaffGroupAdmin(DjangoGroupAdmin, StoreModelAdmin):  # type: ignore[misc]
-    menu_title, menu_order, icon = _("Staff roles"), 81, "shield_person"

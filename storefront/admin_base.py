@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin as PlainModelAdmin
 from django.contrib.admin.utils import unquote
@@ -198,12 +199,20 @@ class StoreAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         super().__init__(name)
         self.pages: list[Page] = []
 
+    @property
+    def installed(self) -> bool:
+        """Whether this project has our back office: the theme goes with it."""
+        return apps.is_installed("unfold")
+
     # -- what apps add --
     def admin_for(self, *models_: type[models.Model]) -> Callable[[Admin], Admin]:
-        """Registers the decorated class for these models, in place of what was registered for them before."""
+        """Registers the decorated class for these models, in place of what was registered for them before.
+
+        In a shop with an admin of its own nothing is: its pages stay as they are, and ours need more than it has.
+        """
 
         def register(admin_class: Admin) -> Admin:
-            for model in models_:
+            for model in models_ if self.installed else ():
                 if self.is_registered(model):
                     self.unregister(model)
                 self.register(model, admin_class)

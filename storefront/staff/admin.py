@@ -1,0 +1,106 @@
+"""Admin pages of the members of staff themselves. Only for a project whose admin is ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from storefront.admin_base import (
+    AdminPasswordChangeForm,
+    BooleanFilter,
+    StoreModelAdmin,
+    UserChangeForm,
+    UserCreationForm,
+    action,
+    display,
+    site,
+)
+from storefront.staff import devices
+
+for _model in (TOTPDevice, StaticDevice):  # their pages would show secrets; the user's page has what staff need
+    if site.is_registered(_model):
+        site.unregister(_model)
+
+
+@site.admin_for(get_user_model())
+class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[misc, type-arg]
+    """Members of staff. All of them see all stores; what they may do there is a matter of their groups."""
+
+    menu_title, menu_order, icon = _("Staff"), 80, "badge"
+    form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser", "second_factor")
+    list_filter = (("is_staff", BooleanFilter), ("is_superuser", BooleanFilter), ("is_active", BooleanFilter))
+    actions_detail = ("reset_second_factor",)
+    ordering = ("username",)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        confirmed = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
+        found: models.QuerySet[Any] = super().get_queryset(request).annotate(has_second_factor=Exists(confirmed))
+        return found
+
+    @display(description=_("Two-factor"), boolean=True)
+    def second_factor(self, user: Any) -> bool:
+        return bool(user.has_second_factor)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Only a superuser hands out rights: else whoever edits users could take them all."""
+        found = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser:
+            return found
+        return [*found, "is_superuser", "groups", "user_permissions"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or not obj.is_superuser or request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or not obj.is_superuser or request.user.is_superuser)
+
+    def has_reset_second_factor_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    @action(
+        description=_("Reset two-factor"),
+        url_path="reset-two-factor",
+        icon="phonelink_erase",
+        permissions=["reset_second_factor"],
+    )
+    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = self.get_object(request, object_id)
+        if user is None:
+            raise PermissionDenied
+        back = reverse("admin:auth_user_change", args=[user.pk])
+        if request.method == "POST":
+            devices.reset(user=user, by=request.user)
+            self.tell(request, _("Two-factor sign-in is reset."))
+            return HttpResponseRedirect(back)
+        return site.confirm(
+            request,
+            title=_("Reset two-factor sign-in"),
+            text=_(
+                "%(name)s loses all authenticator apps and recovery codes and enrols again at the next sign-in. "
+                "Make sure that it is they who ask."
+            )
+            % {"name": user.get_username()},
+            button=_("Reset it"),
+            back=back,
+            dangerous=True,
+        )
+
+
+@site.admin_for(Group)
+class StaffGroupAdmin(DjangoGroupAdmin, StoreModelAdmin):  # type: ignore[misc]
+    menu_title, menu_order, icon = _("Staff roles"), 81, "shield_person"
