@@ -27,3 +27,14 @@ def new_id() -> str:
 
 def is_ulid(text: str) -> bool:
     return _ULID.fullmatch(text) is not None
+
+
+def whole_number(text: str) -> int | None:
+    """The number behind an id that came from outside, for shops whose rows have such; None for any other text.
+
+    Only the one spelling that a shop gives out counts: not 007, not +7, not digits of other scripts, and nothing that
+    is too long for a column.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 18 and (text == "0" or text[0] != "0"):
+        return int(text)
+    return None

@@ -16,11 +16,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl
 
 from storefront.contracts import (
+    Catalog,
     Channel,
     DeliveryFailed,
     DeliveryReport,
@@ -28,6 +30,7 @@ from storefront.contracts import (
     Search,
     SearchQuery,
     SearchResult,
+    Sellable,
     Sku,
 )
 
@@ -434,3 +437,168 @@ class SearchContract(ABC):
         before = self.found()
         self.engine().index(self.store_id, {sku.product_id for sku in before.skus})
         assert self.found() == before
+
+
+# --- catalogue --------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ware:
+    """A product for the tests of a catalogue. Without `sizes` it does not vary. `price` is what everybody pays."""
+
+    name: str
+    price: Decimal
+    stock: int = 10
+    sizes: tuple[str, ...] = ()
+
+
+class CatalogContract(ABC):
+    """What every `Catalog` must do. Subclass it as `Test...`, with the database that your rows need, and say how wares
+    come into your tables. A subclass of unittest's TestCase works as well: nothing here needs a fixture."""
+
+    store_id: ClassVar[str] = "demo"
+    tea: ClassVar[Ware] = Ware(name="Assam", price=Decimal("420.50"), stock=7)
+    shirt: ClassVar[Ware] = Ware(name="Shirt", price=Decimal(1180), stock=3, sizes=("S", "M"))
+    # What callers send who guess: no catalogue may answer it, or break on it.
+    nonsense: ClassVar[tuple[str, ...]] = (
+        "",
+        "0",
+        "-1",
+        "9" * 64,
+        "\u0663",
+        "x" * 64,
+        "1e3",
+        "%",
+        "' OR 1=1 --",
+        "null",
+    )
+
+    # -- what a catalogue's test says --
+    @abstractmethod
+    def catalog(self) -> Catalog:
+        """The plug under test."""
+
+    @abstractmethod
+    def put(self, ware: Ware) -> Sequence[Sku]:
+        """Puts it up for sale in `store_id`; its sku, or one for each of its sizes in order."""
+
+    @abstractmethod
+    def withdraw(self, product_id: str) -> None:
+        """Takes that product off sale. Its row stays."""
+
+    def put_elsewhere(self, ware: Ware) -> tuple[str, Sequence[Sku]]:
+        """The same in another store: its id and the skus. As it stands: for a catalogue that serves one store only."""
+        return "elsewhere", ()
+
+    # -- the contract --
+    def sold(self, *skus: Sku) -> dict[Sku, Sellable]:
+        return self.catalog().sellables(self.store_id, skus)
+
+    def test_it_keeps_the_protocol(self) -> None:
+        assert isinstance(self.catalog(), Catalog)
+
+    def test_what_is_sold_is_named_and_priced(self) -> None:
+        (tea,) = self.put(self.tea)
+        small, medium = self.put(self.shirt)
+        found = self.sold(tea, medium)
+        assert set(found) == {tea, medium}, "a size that nobody asked for"
+        for sku, ware, size in ((tea, self.tea, None), (medium, self.shirt, "M")):
+            sellable = found[sku]
+            assert isinstance(sellable, Sellable)
+            assert sellable.sku == sku
+            assert sellable.product_name == ware.name
+            assert (sellable.variant_name is None) == (size is None)
+            assert (sellable.active, sellable.needs_variant) == (True, False)
+            assert sellable.selling_price == ware.price
+            assert sellable.listing_price >= sellable.selling_price
+            assert sellable.available == ware.stock
+        assert small.product_id == medium.product_id
+        assert small.variant_id != medium.variant_id
+
+    def test_amounts_are_decimals(self) -> None:
+        (tea,) = self.put(self.tea)
+        sellable = self.sold(tea)[tea]
+        for name in ("listing_price", "selling_price", "tax_rate", "handling_charge", "handling_tax_rate"):
+            assert type(getattr(sellable, name)) is Decimal, f"{name} is {getattr(sellable, name)!r}"
+
+    def test_ids_are_texts_that_fit_a_cart(self) -> None:
+        for sku in (*self.put(self.tea), *self.put(self.shirt)):
+            assert all(isinstance(part, str) and len(part) <= 64 for part in sku)
+
+    def test_what_does_not_exist_is_left_out(self) -> None:
+        (tea,) = self.put(self.tea)
+        small, _medium = self.put(self.shirt)
+        asked = [Sku(text) for text in self.nonsense]
+        asked += [Sku(tea.product_id, text) for text in self.nonsense if text]
+        asked += [Sku(small.product_id, text) for text in self.nonsense if text]
+        asked += [Sku(tea.product_id, small.variant_id), Sku(tea.product_id, tea.product_id)]
+        assert self.sold(*asked) == {}
+        assert self.catalog().items(self.store_id, asked) == {}
+        assert set(self.sold(*asked, tea)) == {tea}
+
+    def test_a_product_has_one_name_only(self) -> None:
+        """Else the same thing could stand in a cart twice, and be sold twice."""
+        (tea,) = self.put(self.tea)
+        pk = tea.product_id
+        spellings = {f" {pk}", f"{pk} ", f"0{pk}", f"+{pk}", f"{pk}.0", pk.lower(), pk.upper()} - {pk}
+        assert self.sold(*(Sku(text) for text in spellings)) == {}
+
+    def test_what_is_withdrawn_is_named_but_not_sold(self) -> None:
+        (tea,) = self.put(self.tea)
+        self.withdraw(tea.product_id)
+        sellable = self.sold(tea)[tea]
+        assert sellable.active is False
+        assert sellable.product_name == self.tea.name
+
+    def test_a_product_that_varies_needs_a_variant(self) -> None:
+        small, _medium = self.put(self.shirt)
+        product = Sku(small.product_id)
+        sellable = self.sold(product)[product]
+        assert sellable.needs_variant
+        assert (sellable.sku, sellable.product_name) == (product, self.shirt.name)
+        assert self.catalog().items(self.store_id, [product]) == {}
+
+    def test_stores_do_not_see_each_other(self) -> None:
+        here = self.put(self.tea)
+        other_id, there = self.put_elsewhere(self.tea)
+        assert self.sold(*there) == {}
+        assert self.catalog().sellables(other_id, here) == {}
+        assert set(self.catalog().sellables(other_id, there)) == set(there)
+
+    def test_queries_do_not_grow_with_the_skus(self) -> None:
+        few = [*self.put(self.tea), *self.put(self.shirt)]
+        many = [sku for _repeat in range(12) for sku in (*self.put(self.tea), *self.put(self.shirt))]
+        self.sold(*few)  # what is kept in memory is there now
+        assert self._queries([]) == 0
+        assert 1 <= self._queries([*few, Sku("unknown")]) == self._queries([*few, *many, Sku("unknown")])
+
+    def _queries(self, skus: Sequence[Sku]) -> int:
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        with CaptureQueriesContext(connection) as captured:
+            assert len(self.sold(*skus)) == len([sku for sku in skus if sku != Sku("unknown")])
+        return len(captured)
+
+    def test_answers_share_nothing(self) -> None:
+        (tea,) = self.put(self.tea)
+        before, asked = self.sold(tea), [tea]
+        kept = before[tea]
+        answer = self.catalog().sellables(self.store_id, asked)
+        assert asked == [tea]
+        details: Any = answer[tea].details
+        if isinstance(details, dict):
+            details["spoilt"] = True
+        answer.clear()
+        assert before == self.sold(tea) == {tea: kept}
+        assert "spoilt" not in self.sold(tea)[tea].details
+
+    def test_items_have_every_member_that_the_api_promises(self) -> None:
+        from storefront.contract import component
+
+        skus = [*self.put(self.tea), *self.put(self.shirt)]
+        found = self.catalog().items(self.store_id, [*skus, Sku("unknown")])
+        assert set(found) == set(skus)
+        for sku, values in found.items():
+            json.dumps(values)
+            assert (values["product_id"], values["variant_id"]) == (sku.product_id, sku.variant_id or None)
+            for part, name in ((values, "Item"), (values["pricing"], "ProductPricing")):
+                assert set(component(name)["required"]) <= set(part)

@@ -62,6 +62,11 @@ def resolve(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def component(name: str) -> dict[str, Any]:
+    """A named schema."""
+    return resolve({"$ref": f"#/components/schemas/{name}"})
+
+
 def body_fields(operation: Operation) -> tuple[set[str], set[str]] | None:
     """(writable, required) names of a request body, over all its variants; None without a body.
 
