@@ -56,6 +56,7 @@ from .models import (
     Variant,
     VariantChoice,
 )
+from .reviews import admin as _reviews  # noqa: F401 -- pages of the same app
 
 
 def thumbnail(renditions: dict[str, str] | None, url: str | None, *, side: int = 44) -> str:

@@ -10,7 +10,13 @@ class CatalogConfig(AppConfig):
 
     def ready(self) -> None:
         from storefront import events
+        from storefront.middleware import allow_uploads
 
+        from .reviews import media
+        from .reviews import services as reviews
         from .search import index
 
         events.on("catalog.published", index.published)
+        events.on("catalog.deleting", reviews.drop_files)
+        events.on("shopper.erased", reviews.forget_shopper)
+        allow_uploads(r"/api/v1/[^/]+/storefront/catalog/products/[^/]+/reviews", media.MAX_REQUEST_BYTES)

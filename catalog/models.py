@@ -23,6 +23,7 @@ from storefront.ids import ID_LENGTH, new_id
 from storefront.models import CustomerGroup, StoreScoped
 
 from .ledger import StockMovement  # noqa: F401 -- and here
+from .reviews.models import Review, ReviewMedia  # noqa: F401 -- Django finds an app's models here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
 
 RESERVED_SLUGS = ("cross-sell", "recommended", "search", "similar", "up-sell")  # they are addresses of the API
@@ -180,6 +181,7 @@ class Product(StoreScoped):
     metadata = models.JSONField(default=dict, blank=True, help_text=_("Texts by name, shown by the API."))
     reviews_count = models.PositiveIntegerField(default=0, editable=False)
     reviews_rating_sum = models.DecimalField(max_digits=12, decimal_places=1, default=Decimal(0), editable=False)
+    review_tags = models.JSONField(default=list, editable=False)
     # Above zero when reviewers like it, below when they do not; a few reviews say less than many. See recommendations.
     rating_rank = models.GeneratedField(
         expression=(Cast("reviews_rating_sum", models.FloatField()) - MIDDLING * F("reviews_count"))

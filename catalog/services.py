@@ -273,6 +273,7 @@ def delete_product(*, store: Store, product: Product) -> None:
     categories = product.category_ids.split()
     for image in product.images.all():
         _drop_files(store, image)
+    events.send("catalog.deleting", store=store, product_ids=[product.pk])
     Product.objects.filter(store=store, pk=product.pk).delete()
     events.send("catalog.published", store=store, product_ids=[product.pk])
     recount_categories(store=store, category_ids=categories)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from .reviews.views import Reviews
 from .search.views import Searches
 from .views import Categories, Products, Recommendations, Skus, Variants
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("products/cross-sell", Recommendations.as_view({"get": "cross_sell"})),
     path("products/recommended", Recommendations.as_view({"get": "recommended"})),
     path("products/<str:product_id>", Products.as_view({"get": "retrieve"})),
+    path("products/<str:product_id>/reviews", Reviews.as_view({"get": "list", "post": "create"})),
     path("products/<str:product_id>/variants", Variants.as_view({"get": "list"})),
     path("products/<str:product_id>/variants/<str:variant_id>", Variants.as_view({"get": "retrieve"})),
 ]

@@ -24,6 +24,8 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
         messages += _importable(name, getattr(found, name))
     if found.SEARCH != Conf.SEARCH or apps.is_installed("catalog"):  # a shop without our catalogue needs no search
         messages += _importable("SEARCH", found.SEARCH)
+    if found.PURCHASES != Conf.PURCHASES or apps.is_installed("catalog"):
+        messages += _importable("PURCHASES", found.PURCHASES)
     for path in found.PRICING_STEPS:
         messages += _importable("PRICING_STEPS", path)
     for name in found.LIMITS:

@@ -37,6 +37,7 @@ class Conf:
     SHOPPER: str = "accounts.plugs.TokenShoppers"
     CATALOG: str = "catalog.plugs.DefaultCatalog"
     SEARCH: str = "catalog.search.plugs.DatabaseSearch"
+    PURCHASES: str = "catalog.reviews.plugs.NoPurchases"
     NEW_ID: str = "storefront.ids.new_ulid"
     PRICING_STEPS: tuple[str, ...] = (
         "carts.steps.ListPrice",

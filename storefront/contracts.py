@@ -168,6 +168,18 @@ class Channel(Protocol):
         ...
 
 
+class Purchases(Protocol):
+    """`PURCHASES`: who bought what? Asked before a review is taken, outside any lock, so it may be remote."""
+
+    def delivered_line(self, store_id: str, user_id: str, order_number: str, product_id: str) -> bool:
+        """Whether that user's order of that number has a line of the product that was delivered.
+
+        False for an order that is unknown or somebody else's. Raises `storefront.errors.Unavailable` when no answer can
+        be had in time.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where goods go, as far as rates depend on it. `state` is the state's code, for GST the two digits."""

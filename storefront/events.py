@@ -8,6 +8,7 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     shopper.logged_in    store, user_id
     shopper.erased       store, user_id, customer_id                   personal data must go (D-14)
     cart.updated         store, cart_id                                sent after commit
+    catalog.deleting     store, product_ids                            about to go, with what hangs on them
     catalog.published    store, product_ids                            shown otherwise now, or not at all any more
 """
 

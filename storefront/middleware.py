@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -87,13 +88,26 @@ class StorefrontMiddleware:
         return os.urandom(8).hex()
 
 
+_larger_uploads: dict[re.Pattern[str], int] = {}
+
+
+def allow_uploads(pattern: str, limit: int) -> None:
+    """Lets addresses that match all of `pattern` take forms of up to `limit` bytes. From an app's `ready`."""
+    _larger_uploads[re.compile(pattern)] = limit
+
+
+def _upload_limit(path: str) -> int:
+    larger = (limit for pattern, limit in _larger_uploads.items() if pattern.fullmatch(path))
+    return next(larger, conf().MAX_UPLOAD_BYTES)
+
+
 def check_input(request: HttpRequest) -> None:
     """Refuses what no view should see: too large a body, NUL or broken UTF-8 in the address."""
     meta = request.META
     length = meta.get("CONTENT_LENGTH") or "0"
     if length != "0":
         upload = meta.get("CONTENT_TYPE", "").startswith("multipart/")
-        limit = conf().MAX_UPLOAD_BYTES if upload else conf().MAX_BODY_BYTES
+        limit = _upload_limit(request.path_info) if upload else conf().MAX_BODY_BYTES
         if not length.isdigit():
             raise errors.MalformedBody
         if int(length) > limit:

@@ -27,6 +27,7 @@ from catalog.models import (
     Variant,
     VariantChoice,
 )
+from catalog.reviews.models import Review
 from customers.models import Customer
 from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
@@ -133,6 +134,12 @@ def _template(store: Store, number: int) -> MessageTemplate:
     )
 
 
+def _review(store: Store, number: int) -> Review:
+    return Review.objects.create(
+        store=store, product=_product(store, number), user_id="asha", order_number=str(number), rating=4
+    )
+
+
 MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     ApiKey: lambda store, number: services.create_key(store=store, name=f"Key {number}").key,
     Attribute: lambda store, number: _choice(store, number).attribute,
@@ -154,6 +161,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     SecurityEvent: lambda store, number: SecurityEvent.objects.create(
         store=store, kind="login", user_id=_user(store, number).pk
     ),
+    Review: _review,
     Session: _session,
     StaffUser: lambda store, number: StaffUser.objects.create(
         username=f"staff-{number}", date_joined=timezone.now().replace(microsecond=0)
