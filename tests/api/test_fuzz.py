@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import schemathesis
-from django.test import Client
-from hypothesis import HealthCheck, Phase, settings
+from django.conf import settings
+from django.test import Client, override_settings
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import (
@@ -20,15 +22,26 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from accounts.models import User
 from catalog import demo
 from storefront import schema as our_schema
 from storefront import selectors, services
 from storefront.models import Store
+from tests.api import shoppers
 from tests.conftest import Api
 
 CASES = int(os.environ.get("FUZZ_CASES", "12"))  # of each operation; the bar's 50 take some minutes
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ORIGIN = "http://testserver"
+
+SETTINGS = hypothesis_settings(
+    max_examples=CASES,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 schema = schemathesis.openapi.from_dict(Client().get("/api/schema").json())
 
@@ -37,25 +50,46 @@ schema = schemathesis.openapi.from_dict(Client().get("/api/schema").json())
 def shop(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Api]:
     """A store with a catalogue and a visitor's client, one for all the requests; gone afterwards."""
     with django_db_blocker.unblock():
-        store = services.create_store(store_id="fuzzed", name="Fuzzed")
+        store = services.create_store(store_id="fuzzed", name="Fuzzed", debug_mode=True)
         demo.build(store=store)
         yield Api(store, services.create_key(store=store, name="Web").text).become_visitor()
+        User.objects.filter(store=store).delete()  # they protect their customers
         Store.objects.filter(pk=store.pk).delete()
         selectors.forget()
 
 
+@pytest.fixture(scope="module")
+def owner(shop: Api, django_db_blocker: Any) -> Api:
+    """A registered shopper of the same store, with a cart."""
+    with django_db_blocker.unblock(), override_settings(STOREFRONT=settings.STOREFRONT | {"OTP_DEBUG": True}):
+        api = shoppers.registered(shop.store, "owner@example.com")
+        sku = api.get("/catalog/skus?limit=1&sku=TAWA-26").json()["content"]["skus"][0]
+        item = {"product_id": sku["product_id"], "variant_id": sku["variant_id"], "quantity": 1}
+        api.cart_id = api.post("/carts", {"items": [item]}).json()["content"]["cart"]["id"]  # type: ignore[attr-defined]
+    return api
+
+
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(
-    max_examples=CASES,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@SETTINGS
 @pytest.mark.timeout(600)
 def test_generated_requests_get_declared_answers(case: Any, shop: Api) -> None:
+    _check(case, shop)
+
+
+@pytest.mark.django_db
+@schema.include(path_regex="^/(auth|carts)").parametrize()
+@SETTINGS
+@pytest.mark.timeout(600)
+def test_generated_requests_of_a_shopper_about_their_own_things_get_declared_answers(case: Any, owner: Api) -> None:
+    """With the caller's own ids in the path, so that bodies are looked at and not only refused."""
+    for name in case.path_parameters or {}:
+        own = owner.cart_id if case.path.startswith("/carts/{id}") else owner.user_id  # type: ignore[attr-defined]
+        case.path_parameters[name] = own
+    _check(case, owner)
+
+
+def _check(case: Any, shop: Api) -> None:
     case.headers["Authorization"] = f"Bearer {shop.token}"
     case.headers["X-Api-Key"] = shop.key
     base = f"{ORIGIN}{our_schema.BASE.replace('{store_id}', shop.store.pk)}"
