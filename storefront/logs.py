@@ -19,8 +19,10 @@ _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|pk_[\w-]{8,}")
 
 def masked(text: str) -> str:
     """Text with whatever looks like a phone, an e-mail address, a token or a key taken out."""
-    text = _TOKEN.sub("[token]", text)
-    text = _EMAIL.sub("[e-mail]", text)
+    if "eyJ" in text or "pk_" in text:  # looking for these is far cheaper than trying the pattern
+        text = _TOKEN.sub("[token]", text)
+    if "@" in text:
+        text = _EMAIL.sub("[e-mail]", text)
     return _PHONE.sub("[number]", text)
 
 
