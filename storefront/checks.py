@@ -54,6 +54,6 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
 def _importable(name: str, path: str) -> list[CheckMessage]:
     try:
         import_string(path)
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: its models are of an app that is not installed
         return [Error(f"STOREFRONT {name}: cannot import {path} ({error}).", id="storefront.E002")]
     return []

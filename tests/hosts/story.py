@@ -5,14 +5,17 @@ A shop's tests join these classes with a mixin that puts wares into its tables (
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from typing import Any
 
 from django.apps import apps
 from django.core import mail
+from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import models
+from django.test import override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from messaging.models import ProviderAccount
@@ -133,6 +136,18 @@ class Neighbours:
 
     def test_our_catalogue_and_our_project_are_not_even_loaded(self) -> None:
         assert not {name.split(".")[0] for name in sys.modules} & {"catalog", "config"}
+        assert importlib.util.find_spec("config") is None, "the wheel holds no project"
+
+    def test_forgetting_the_plug_is_noticed_at_the_start(self) -> None:
+        loaded = set(sys.modules)
+        try:
+            with override_settings(STOREFRONT={}):
+                found = [message for message in run_checks() if message.id == "storefront.E002"]
+        finally:
+            for name in set(sys.modules) - loaded:
+                del sys.modules[name]
+        assert len(found) == 1
+        assert "CATALOG" in found[0].msg
 
     def test_tables_are_told_apart(self) -> None:
         tables = [
