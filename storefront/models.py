@@ -191,4 +191,3 @@ class WorkerBeat(models.Model):
 
     name = models.CharField(max_length=40, primary_key=True)
     seen_at = models.DateTimeField()
-
