@@ -9,14 +9,17 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import events
+        from storefront import events, outbox
         from storefront.middleware import allow_uploads
 
         from .reviews import media
         from .reviews import services as reviews
         from .search import index
+        from .transfer import jobs
 
         events.on("catalog.published", index.published)
+        events.on("sweep", jobs.sweep)
+        outbox.register(jobs.QUEUE, jobs.drain)
         events.on("catalog.deleting", reviews.drop_files)
         events.on("shopper.erased", reviews.forget_shopper)
         allow_uploads(r"/api/v1/[^/]+/storefront/catalog/products/[^/]+/reviews", media.MAX_REQUEST_BYTES)

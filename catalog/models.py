@@ -25,6 +25,7 @@ from storefront.models import CustomerGroup, StoreScoped
 from .ledger import StockMovement  # noqa: F401 -- and here
 from .reviews.models import Review, ReviewMedia  # noqa: F401 -- Django finds an app's models here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
+from .transfer.models import ImportJob, ImportPart, ImportProblem  # noqa: F401 -- and here
 
 RESERVED_SLUGS = ("cross-sell", "recommended", "search", "similar", "up-sell")  # they are addresses of the API
 MIDDLING, DOUBT = 3.0, 5.0  # the rating that says nothing, and how many of it every product is thought to have

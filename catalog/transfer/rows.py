@@ -1,0 +1,418 @@
+"""The format: cells to values and back. Knows no database.
+
+A cell that is empty, or a column that is missing, leaves things as they are; `!clear` (null in JSON) empties them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import IO, Any, Final
+
+from django.utils.translation import gettext as _
+
+CLEAR: Final = "\x00clear"  # inside; a file says CLEAR_WORD
+CLEAR_WORD: Final = "!clear"
+MAX_LINE = 1_048_576  # bytes
+MAX_CELL = 100_000  # characters
+MAX_COLUMNS = 400
+MAX_ENTRIES = 100  # of one list
+SEPARATOR, BELOW = "|", ">"
+_SLUG = re.compile(r"[-a-zA-Z0-9_]+")
+_NUMBER = re.compile(r"-?\d{1,11}(\.\d{1,3}0*)?")
+_SIGNED_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+_RISKY = re.compile(r"'*([=+\-@\t\r\x00]|!clear$)")
+_ESCAPED = re.compile(r"'+([=+\-@\t\r\x00]|!clear$)")
+_VERBATIM = {"name", "short_description", "description", "seo_title", "seo_description", "sku", "variant_name", "brand"}
+_COLOUR = re.compile(r"(.*?)\s*(#[0-9A-Fa-f]{6})?", re.DOTALL)
+_YES, _NO = {"true", "yes", "1"}, {"false", "no", "0"}
+
+
+class BadCell(Exception):
+    """Why a cell, or a whole row, cannot be taken."""
+
+    def __init__(self, message: str, column: str = "") -> None:
+        super().__init__(message)
+        self.message, self.column = message, column
+
+
+# --- cells ----------------------------------------------------------------------------------------------------------
+def safe(value: str) -> str:
+    """The cell as a spreadsheet shows it and never runs it: an apostrophe before what would be a formula."""
+    return f"'{value}" if _RISKY.match(value) and not _is_negative(value) else value
+
+
+def _is_negative(value: str) -> bool:
+    return value.startswith("-") and _SIGNED_NUMBER.fullmatch(value) is not None
+
+
+def plain(value: str) -> str:
+    """What `safe` was given."""
+    return value[1:] if _ESCAPED.match(value) else value
+
+
+def text(limit: int) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if len(value) > limit:
+            raise BadCell(_("Longer than %(count)d characters.") % {"count": limit})
+        return value
+
+    return read
+
+
+def slug(value: str) -> str:
+    if not _SLUG.fullmatch(value) or len(value) > 200:
+        raise BadCell(_("Letters, digits, dashes and underscores only, 200 at most."))
+    return value
+
+
+def boolean(value: str) -> bool:
+    word = value.lower()
+    if word not in _YES | _NO:
+        raise BadCell(_("Enter true or false."))
+    return word in _YES
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value.lower() not in allowed:
+            raise BadCell(_("One of: %(values)s.") % {"values": ", ".join(allowed)})
+        return value.lower()
+
+    return read
+
+
+def whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,10}", value) or not low <= int(value) <= high:
+            raise BadCell(_("A whole number from %(low)d to %(high)d.") % {"low": low, "high": high})
+        return int(value)
+
+    return read
+
+
+def decimal(high: Decimal) -> Callable[[str], Decimal]:
+    def read(value: str) -> Decimal:
+        if not value.isascii() or not _NUMBER.fullmatch(value) or not 0 <= Decimal(value) <= high:
+            raise BadCell(_("A number from 0 to %(high)s with three decimals at most.") % {"high": high})
+        return Decimal(value)
+
+    return read
+
+
+def split(value: str, mark: str = SEPARATOR) -> list[str]:
+    r"""The entries of a list. A backslash before the mark, or before another backslash, keeps it."""
+    found, entry, escaped = [], "", False
+    for letter in value:
+        if escaped:
+            entry += letter if letter in f"{mark}\\" else f"\\{letter}"
+            escaped = False
+        elif letter == "\\":
+            escaped = True
+        elif letter == mark:
+            found.append(entry.strip())
+            entry = ""
+        else:
+            entry += letter
+    found.append((entry + ("\\" if escaped else "")).strip())
+    return [entry for entry in found if entry]
+
+
+def join(values: Sequence[str], mark: str = SEPARATOR) -> str:
+    between = f" {mark} "
+    return between.join(value.replace("\\", "\\\\").replace(mark, f"\\{mark}") for value in values)
+
+
+def entries(limit: int, each: Callable[[str], Any] | None = None) -> Callable[[str], list[Any]]:
+    def read(value: str) -> list[Any]:
+        found = list(dict.fromkeys(split(value)))
+        if len(found) > MAX_ENTRIES:
+            raise BadCell(_("More than %(count)d entries.") % {"count": MAX_ENTRIES})
+        for entry in found:
+            text(limit)(entry)
+        return [each(entry) for entry in found] if each else found
+
+    return read
+
+
+def web_address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/<>\"]+[^\s<>\"]*", value):
+        raise BadCell(_("An address that begins with http:// or https://."))
+    return value
+
+
+def branch(value: str) -> tuple[str, ...]:
+    """A path in the category tree, or ("#slug",)."""
+    path = tuple(split(value, BELOW))
+    if not path:
+        raise BadCell(_("A path of names, such as Home > Lighting."))
+    if len(path) > 20:
+        raise BadCell(_("A category lies 20 levels deep at most."))
+    for name in path:
+        text(120)(name)
+    return path
+
+
+def colour(value: str) -> tuple[str, str]:
+    """An entry of an option with its code: "Indigo #27408B", or a name alone."""
+    found = _COLOUR.fullmatch(value)
+    name, code = (found[1], found[2] or "") if found else (value, "")
+    return text(60)(name or code), code
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+AMOUNT = decimal(Decimal("99999999999.999"))
+PERCENT = decimal(Decimal(100))
+
+PRODUCT: dict[str, tuple[str, Callable[[str], Any]]] = {  # column: field, reader
+    "name": ("name", text(200)),
+    "type": ("type", choice("physical", "digital", "bundle")),
+    "active": ("active", boolean),
+    "short_description": ("short_description", text(500)),
+    "description": ("description", text(MAX_CELL)),
+    "tags": ("tags", entries(60)),
+    "hsn_code": ("hsn_code", text(8)),
+    "seo_title": ("seo_title", text(200)),
+    "seo_description": ("seo_description", text(500)),
+    "seo_keywords": ("seo_keywords", entries(60)),
+}
+RELATED: dict[str, Callable[[str], Any]] = {
+    "brand": text(120),
+    "categories": entries(500, branch),
+    "images": entries(500, web_address),
+}
+VARIANT: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "sku": ("sku", text(64)),
+    "variant_name": ("name", text(200)),
+    "variant_active": ("active", boolean),
+    "variant_default": ("is_default", boolean),
+    "variant_order": ("sort_order", whole(-(2**31), 2**31 - 1)),
+}
+STOCK: dict[str, Callable[[str], Any]] = {"tracked": boolean, "on_hand": whole(0), "backorder": boolean}
+PRICE: dict[str, tuple[str, Callable[[str], Any]]] = {  # before the colon
+    "price": ("selling_price", AMOUNT),
+    "listing": ("listing_price", AMOUNT),
+    "cost": ("cost_price", AMOUNT),
+    "tax_included": ("price_including_tax", boolean),
+    "tax_rate": ("tax_rate", PERCENT),
+    "min_quantity": ("min_quantity", whole(1)),
+    "max_quantity": ("max_quantity", whole(1)),
+    "step": ("step", whole(1)),
+    "handling": ("handling_charge", AMOUNT),
+    "handling_tax": ("handling_tax_rate", PERCENT),
+}
+EMPTY: dict[str, Any] = {  # what `!clear` leaves, where that is possible
+    "short_description": "",
+    "description": "",
+    "tags": [],
+    "hsn_code": "",
+    "seo_title": "",
+    "seo_description": "",
+    "seo_keywords": [],
+    "brand": "",
+    "categories": [],
+    "images": [],
+    "sku": "",
+    "variant_name": "",
+    "cost": None,
+    "max_quantity": None,
+}
+
+
+@dataclass(slots=True)
+class Row:
+    """One variant, as far as the file says anything of it."""
+
+    number: int
+    product: str
+    variant: str = ""
+    product_fields: dict[str, Any] = field(default_factory=dict)
+    related: dict[str, Any] = field(default_factory=dict)
+    variant_fields: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, tuple[str, str]] = field(default_factory=dict)  # attribute key: name, code
+    stock: dict[str, Any] = field(default_factory=dict)
+    prices: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # group slug: fields, None removes
+
+
+def check_columns(names: Sequence[str], *, groups: set[str], options: set[str]) -> None:
+    """Refuses a file whose columns mean nothing: a slip there would lose a whole column in silence."""
+    if "product" not in names:
+        raise BadCell(_("The file has no column “product”."), "product")
+    if len(names) > MAX_COLUMNS:
+        raise BadCell(_("The file has more than %(count)d columns.") % {"count": MAX_COLUMNS})
+    for name in names:
+        if names.count(name) > 1:
+            raise BadCell(_("This column occurs twice."), name)
+        _check_column(name, groups, options)
+
+
+def _check_column(name: str, groups: set[str], options: set[str]) -> None:
+    kind, colon, of = name.partition(":")
+    if colon and kind in PRICE:
+        if of not in groups:
+            raise BadCell(_("There is no such customer group."), name)
+    elif colon and kind == "option":
+        if of not in options:
+            raise BadCell(_("There is no such option."), name)
+    elif name not in {"product", "variant", *PRODUCT, *RELATED, *VARIANT, *STOCK}:
+        raise BadCell(_("There is no such column."), name)
+
+
+def parse(cells: Mapping[str, str], number: int) -> Row:
+    """The row behind these cells, empty ones left out. Raises BadCell with the column at fault."""
+    row = Row(number, _value("product", slug, cells.get("product", "")), "")
+    if cells.get("variant"):
+        row.variant = _value("variant", slug, cells["variant"])
+    for name, value in cells.items():
+        kind, colon, of = name.partition(":")
+        if name in {"product", "variant"}:
+            continue
+        if name in PRODUCT:
+            row.product_fields[PRODUCT[name][0]] = _value(name, PRODUCT[name][1], value)
+        elif name in RELATED:
+            row.related[name] = _value(name, RELATED[name], value)
+        elif name in VARIANT:
+            row.variant_fields[VARIANT[name][0]] = _value(name, VARIANT[name][1], value)
+        elif name in STOCK:
+            row.stock[name] = _value(name, STOCK[name], value)
+        elif colon and kind == "option":
+            row.options[of] = _value(name, colour, value)
+        elif kind == "price" and value == CLEAR:
+            row.prices[of] = None
+        elif row.prices.get(of, {}) is not None:
+            fields = row.prices.setdefault(of, {})
+            assert fields is not None
+            fields[PRICE[kind][0]] = _value(name, PRICE[kind][1], value, kind)
+    return row
+
+
+def _value(column: str, read: Callable[[str], Any], value: str, kind: str = "") -> Any:
+    if value == CLEAR:
+        if (kind or column) not in EMPTY:
+            raise BadCell(_("This cannot be emptied."), column)
+        return EMPTY[kind or column]
+    if len(value) > MAX_CELL:
+        raise BadCell(_("Longer than %(count)d characters.") % {"count": MAX_CELL}, column)
+    if "\x00" in value:
+        raise BadCell(_("Holds a character that no text holds."), column)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise BadCell(_("Not written in UTF-8."), column) from error
+    try:
+        return read(value if column in _VERBATIM else value.strip())
+    except BadCell as error:
+        raise BadCell(error.message, column) from error
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row as the file has it, and where the next one begins. `error`: it cannot be read."""
+
+    number: int  # the first row below the header is 2, as in a spreadsheet
+    cells: Mapping[str, str]
+    end: int
+    error: BadCell | None = None
+
+
+class _Lines:
+    """Lines of bounded length as text, counting bytes. A line that is too long becomes a NUL, which no cell may hold."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.position = file, file.tell()
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self.file.readline(MAX_LINE):
+            self.position += len(line)
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                while rest := self.file.readline(MAX_LINE):
+                    self.position += len(rest)
+                    if rest.endswith(b"\n"):
+                        break
+                yield "\x00\n"
+                continue
+            yield line.decode("utf-8", "surrogateescape")
+
+
+def read_header(file: IO[bytes]) -> tuple[list[str], int]:
+    """The names of the columns of a CSV file, and where its first row begins."""
+    if file.read(3) != b"\xef\xbb\xbf":
+        file.seek(0)
+    lines = _Lines(file)
+    csv.field_size_limit(MAX_CELL + 1)
+    try:
+        names = next(csv.reader(iter(lines)), [])
+    except csv.Error as error:
+        raise BadCell(_("The first line cannot be read.")) from error
+    return [name.strip() for name in names], lines.position
+
+
+def records(file: IO[bytes], *, format: str, columns: Sequence[str], first: int) -> Iterator[Record]:  # noqa: A002
+    """Every row from where the file stands; `first` is the number of the row there. One row in memory at a time."""
+    return _csv_records(file, columns, first) if format == "csv" else _json_records(file, first)
+
+
+def _csv_records(file: IO[bytes], columns: Sequence[str], number: int) -> Iterator[Record]:
+    csv.field_size_limit(MAX_CELL + 1)
+    lines = _Lines(file)
+    reader = csv.reader(iter(lines))
+    while True:
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            error = BadCell(_("This row cannot be read: a quotation mark is missing, or a cell is far too long."))
+            yield Record(number, {}, lines.position, error)
+            number += 1
+            continue
+        if not any(values):  # an empty line
+            number += 1
+            continue
+        if values == ["\x00"]:
+            yield Record(number, {}, lines.position, BadCell(_("This row is far too long.")))
+        elif len(values) > len(columns):
+            yield Record(number, {}, lines.position, BadCell(_("This row has more cells than there are columns.")))
+        else:
+            named = zip(columns, values, strict=False)
+            cells = {name: CLEAR if value.strip() == CLEAR_WORD else plain(value) for name, value in named if value}
+            yield Record(number, cells, lines.position)
+        number += 1
+
+
+def _json_records(file: IO[bytes], number: int) -> Iterator[Record]:
+    lines = _Lines(file)
+    for line in lines:
+        if line.strip():
+            try:
+                yield Record(number, _cells(line), lines.position)
+            except (ValueError, RecursionError):
+                yield Record(number, {}, lines.position, BadCell(_("This line is no JSON object.")))
+            except BadCell as error:
+                yield Record(number, {}, lines.position, error)
+        number += 1
+
+
+def _cells(line: str) -> dict[str, str]:
+    found = json.loads(line.removeprefix("\ufeff"), parse_float=str, parse_int=str)
+    if not isinstance(found, dict):
+        raise ValueError(line[:20])
+    return {name: value for name, value in ((name, _cell(name, value)) for name, value in found.items()) if value}
+
+
+def _cell(name: str, value: Any) -> str:
+    """What a CSV file would say."""
+    if value is None:
+        return CLEAR
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+        return join(value) or CLEAR
+    if not isinstance(value, str):
+        raise BadCell(_("A text, a number, true, false, null or a list of texts."), name)
+    return value
