@@ -46,13 +46,16 @@ from .models import (
     Brand,
     BundleItem,
     Category,
+    Lot,
     Price,
     Product,
     ProductAttribute,
     ProductCategory,
     ProductImage,
     ProductLink,
+    ProductVideo,
     Stock,
+    SubscriptionPlan,
     Variant,
     VariantChoice,
 )
@@ -315,6 +318,34 @@ class FactInline(StoreTabularInline):
         return rows.filter(variant__isnull=True) if self.parent_model is Product else rows
 
 
+class VideoInline(StoreTabularInline):
+    model = ProductVideo
+    fields = ("title", "preview_url", "hls_url", "dash_url", "thumbnail_url", "duration", "variant", "sort_order")
+    show_change_link = False
+    tab = True
+    verbose_name_plural = _("Videos")
+
+
+class PlanInline(StoreStackedInline):
+    model = SubscriptionPlan
+    fields = (
+        ("name", "price", "variant"),
+        ("billing_interval", "billing_frequency", "billing_limit", "trial_days"),
+        ("order_interval", "order_frequency", "order_limit", "fulfill_separately"),
+        ("minimum_quantity", "sort_order"),
+    )
+    show_change_link = False
+    tab = True
+    verbose_name_plural = _("Subscriptions")
+
+
+class LotInline(StoreTabularInline):
+    model = Lot
+    fields = ("lot_batch", "manufactured_on", "expires_on", "manufacturer", "quantity")
+    show_change_link = False
+    verbose_name_plural = _("Lots and batches")
+
+
 class LinkInline(StoreTabularInline):
     model = ProductLink
     fk_name = "product"
@@ -459,7 +490,9 @@ class ProductAdmin(StoreModelAdmin):
     ordering = ("-created_at", "-pk")
     prepopulated_fields = {"slug": ("name",)}
     actions = ("activate", "deactivate")
-    inlines = (VariantInline, ImageInline, PlacingInline, FactInline, ComponentInline, LinkInline)
+    inlines = (
+        VariantInline, ImageInline, PlacingInline, FactInline, ComponentInline, LinkInline, VideoInline, PlanInline,
+    )  # fmt: skip
     readonly_fields = ("other_prices", "visible")
     fieldsets = (
         (
@@ -722,7 +755,7 @@ class VariantAdmin(StoreModelAdmin):
     ordering = ("-created_at", "-pk")
     fields = ("product", "name", "sku", "slug", "short_description", "active", "is_default", "sort_order", "visible")
     readonly_fields = ("visible",)
-    inlines = (OptionInline, PriceInline, StockInline, FactInline, MovementInline)
+    inlines = (OptionInline, PriceInline, StockInline, FactInline, LotInline, MovementInline)
     actions_detail = ("adjust_stock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Variant]:

@@ -15,7 +15,16 @@ from django.core.files.storage import default_storage
 
 from storefront import origin
 
-from .models import Attribute, AttributeChoice, Product, ProductImage, ProductLink, Variant
+from .models import (
+    Attribute,
+    AttributeChoice,
+    Product,
+    ProductImage,
+    ProductLink,
+    ProductVideo,
+    SubscriptionPlan,
+    Variant,
+)
 
 SIZES = ("tiny", "thumbnail", "standard", "zoom")
 
@@ -63,6 +72,8 @@ class Parts:
     shown_by: Mapping[str, set[str]]  # the variants that an image is tied to, by image
     category_ids: Sequence[str]
     links: Sequence[tuple[str, str]]  # kind, product
+    videos: Sequence[ProductVideo]
+    plans: Sequence[SubscriptionPlan]
     priced: set[str]  # the variants that have a price
 
 
@@ -83,7 +94,7 @@ def build(parts: Parts) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
         "reviews_count": product.reviews_count,
     }
     category_ids = list(parts.category_ids)
-    plans: list[dict[str, Any]] = []  # subscription plans: none are sold yet
+    common_plans = [plan(row) for row in parts.plans if row.variant_id is None]
     documents = {}
     for variant in every:
         own = [fact for fact in parts.facts if fact.variant_id == variant.pk]
@@ -98,6 +109,7 @@ def build(parts: Parts) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
             }
             for attribute, choice in chosen
         }
+        plans = [plan(row) for row in parts.plans if row.variant_id in (None, variant.pk)]
         said = {fact.attribute.pk for fact in own}
         attributes = _attributes([*(fact for fact in common if fact.attribute.pk not in said), *own])
         mine = {
@@ -116,7 +128,7 @@ def build(parts: Parts) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
             "name": name,
             "product_name": product.name,
             "is_default": variant is default,
-            "videos": [],
+            "videos": [video(row) for row in parts.videos if row.variant_id in (None, variant.pk)],
             **mine,
         }
         of_item = {
@@ -165,18 +177,18 @@ def build(parts: Parts) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
         "name": product.name,
         "slug": product.slug,
         "active": True,
-        "on_subscription": bool(plans),
+        "on_subscription": bool(parts.plans),
         "has_variant": bool(varying),
         **shared,
         "attributes": _attributes(common),
         "variant_options": _variant_options(shown, parts) if varying else None,
         "images": list(images.values()),
-        "subscription": plans,
+        "subscription": common_plans,
     }
     detail = {
         "description": product.description or None,
         "hsn_code": product.hsn_code or None,
-        "videos": [],
+        "videos": [video(row) for row in parts.videos],
         "upselling_product_ids": _linked(parts, ProductLink.Kind.UP_SELL),
         "crossselling_product_ids": _linked(parts, ProductLink.Kind.CROSS_SELL),
         "seo": {
@@ -252,6 +264,38 @@ def image(row: ProductImage) -> dict[str, Any]:
         "alternate_text": row.alternate_text or None,
         "sort_order": row.sort_order,
         **{f"url_{size}": address for size, address in addresses.items()},
+    }
+
+
+def video(row: ProductVideo) -> dict[str, Any]:
+    return {
+        "title": row.title or None,
+        "alternate_text": row.alternate_text or None,
+        "sort_order": row.sort_order,
+        "video_preview_url": row.preview_url,
+        "video_stream_hls_url": row.hls_url,
+        "video_stream_dash_url": row.dash_url,
+        "image_thumbnail_url": row.thumbnail_url,
+        "video_duration": row.duration,
+    }
+
+
+def plan(row: SubscriptionPlan) -> dict[str, Any]:
+    """A `ProductSubscription`. The contract spells the yearly order frequency so."""
+    yearly = row.order_frequency == SubscriptionPlan.Frequency.ANNUALLY
+    return {
+        "id": row.pk,
+        "subscription_plan": row.name,
+        "subscription_price": float(row.price),
+        "billing_interval": row.billing_interval,
+        "billing_frequency": row.billing_frequency,
+        "billing_limit": row.billing_limit,
+        "fulfill_separately": row.fulfill_separately,
+        "order_interval": row.order_interval,
+        "order_frequency": "annully" if yearly else row.order_frequency,
+        "order_limit": row.order_limit,
+        "minimum_quantity": row.minimum_quantity,
+        "billing_trial_days": row.trial_days,
     }
 
 

@@ -379,6 +379,82 @@ class ProductImage(StoreScoped):
         return self.title or self.alternate_text or _("Picture %(number)d") % {"number": self.sort_order}
 
 
+def refuse_foreign(product_id: str | None, variant: Variant | None) -> None:
+    if variant is not None and product_id and variant.product_id != product_id:
+        raise ValidationError({"variant": _("This is no variant of the product.")})
+
+
+class ProductVideo(StoreScoped):
+    """A film of a product, kept where films are streamed from."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="videos", db_index=False)
+    variant = models.ForeignKey(
+        Variant, on_delete=models.CASCADE, null=True, blank=True, related_name="+", help_text=_("Empty: all of them.")
+    )
+    title = models.CharField(max_length=120, blank=True)
+    alternate_text = models.CharField(max_length=200, blank=True)
+    preview_url = models.URLField(max_length=500, help_text=_("Of a file that any browser plays."))
+    hls_url = models.URLField(_("HLS stream"), max_length=500, blank=True)
+    dash_url = models.URLField(_("DASH stream"), max_length=500, blank=True)
+    thumbnail_url = models.URLField(_("still picture"), max_length=500, blank=True)
+    duration = models.PositiveIntegerField(default=0, help_text=_("In seconds."))
+    sort_order = models.IntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("video")
+        ordering = ["sort_order", "pk"]
+        indexes = [models.Index(fields=["product", "sort_order"], name="sf_catalog_video_product")]
+
+    def __str__(self) -> str:
+        return self.title or self.preview_url
+
+    def clean(self) -> None:
+        refuse_foreign(self.product_id, self.variant)
+
+
+class SubscriptionPlan(StoreScoped):
+    """How a product can be bought again and again. Shown with it; selling by it is not part of the catalogue."""
+
+    class Frequency(models.TextChoices):
+        WEEKLY = "weekly", _("Weeks")
+        MONTHLY = "monthly", _("Months")
+        ANNUALLY = "annually", _("Years")
+
+    id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="plans", db_index=False)
+    variant = models.ForeignKey(
+        Variant, on_delete=models.CASCADE, null=True, blank=True, related_name="+", help_text=_("Empty: all of them.")
+    )
+    name = models.CharField(max_length=120)
+    price = amount_field(help_text=_("Of one billing."))
+    billing_interval = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    billing_frequency = models.CharField(max_length=8, choices=Frequency.choices, default=Frequency.MONTHLY)
+    billing_limit = models.PositiveSmallIntegerField(default=0, help_text=_("How many billings; 0: no end."))
+    trial_days = models.PositiveSmallIntegerField(default=0)
+    order_interval = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    order_frequency = models.CharField(max_length=8, choices=Frequency.choices, default=Frequency.MONTHLY)
+    order_limit = models.PositiveSmallIntegerField(default=0, help_text=_("How many deliveries; 0: no end."))
+    fulfill_separately = models.BooleanField(default=False)
+    minimum_quantity = models.PositiveIntegerField(default=1, validators=[MinValueValidator(1)])
+    sort_order = models.IntegerField(default=0)
+
+    class Meta:
+        ordering = ["sort_order", "pk"]
+        indexes = [models.Index(fields=["product", "sort_order"], name="sf_catalog_plan_product")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price__gte=0, billing_interval__gte=1, order_interval__gte=1, minimum_quantity__gte=1),
+                name="%(app_label)s_plan_amounts",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        refuse_foreign(self.product_id, self.variant)
+
+
 class ProductLink(StoreScoped):
     """A hand-picked recommendation."""
 
@@ -495,3 +571,25 @@ class Stock(StoreScoped):
 
     def __str__(self) -> str:
         return str(self.on_hand)
+
+
+class Lot(StoreScoped):
+    """A batch of a variant, as printed on it. It tells what the units on hand are; `Stock` says how many are sold."""
+
+    variant = models.ForeignKey(Variant, on_delete=models.CASCADE, related_name="lots", db_index=False)
+    lot_batch = models.CharField(_("lot or batch"), max_length=60)
+    manufactured_on = models.DateField(null=True, blank=True)
+    expires_on = models.DateField(null=True, blank=True)
+    manufacturer = models.CharField(max_length=120, blank=True)
+    quantity = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["expires_on", "lot_batch"]
+        constraints = [models.UniqueConstraint(fields=["variant", "lot_batch"], name="%(app_label)s_lot_once")]
+
+    def __str__(self) -> str:
+        return self.lot_batch
+
+    def clean(self) -> None:
+        if self.manufactured_on and self.expires_on and self.expires_on < self.manufactured_on:
+            raise ValidationError({"expires_on": _("Must not be before it was made.")})

@@ -17,7 +17,7 @@ from storefront.models import Store
 from storefront.query import Page
 from storefront.selectors import ShortMemory
 
-from .models import BundleItem, Category, Price, Product, ProductCategory, Stock, Variant
+from .models import BundleItem, Category, Lot, Price, Product, ProductCategory, Stock, Variant
 
 Row = tuple[Any, ...]
 
@@ -26,6 +26,7 @@ PLACING = ProductCategory._meta.db_table
 VARIANT = Variant._meta.db_table
 PRICE = Price._meta.db_table
 STOCK = Stock._meta.db_table
+LOT = Lot._meta.db_table
 COMPONENT = BundleItem._meta.db_table
 
 # What is left of a bundle: of its scarcest component, which counts as none when it is not sold any more.
@@ -367,6 +368,23 @@ def component_rows(*, store: Store, bundle_ids: Collection[str], group_ids: Sequ
             ORDER BY b.bundle_id, b.sort_order, b.id""",
         [*group_ids, *bundle_ids, store.pk],
     )
+
+
+def lots(*, store: Store, variant_ids: Collection[str]) -> dict[str, list[Row]]:
+    """The batches of skus, those that expire first in front: one query, or none.
+
+    (variant id, lot, made, expires, manufacturer, quantity)
+    """
+    found: dict[str, list[Row]] = {}
+    if variant_ids:
+        for row in _fetch(
+            f"""SELECT l.variant_id, l.lot_batch, l.manufactured_on, l.expires_on, l.manufacturer, l.quantity
+                FROM {LOT} l WHERE l.variant_id IN ({_marks(variant_ids)}) AND {_of_store("l")}
+                ORDER BY l.variant_id, CASE WHEN l.expires_on IS NULL THEN 1 ELSE 0 END, l.expires_on, l.lot_batch""",
+            [*variant_ids, store.pk],
+        ):
+            found.setdefault(row[0], []).append(row)
+    return found
 
 
 def line_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequence[str]) -> list[Row]:

@@ -103,20 +103,45 @@ def _state(stock_available: bool, backorder: bool, pricing: str) -> str:
     )
 
 
-class Writer:
-    """Writes the catalogue's shapes for one store. `inventory` asks for the lots too."""
+def sku_id(document: str) -> str:
+    """The id of the sku that a stored `Variant` or `Item` is about."""
+    said = orjson.loads(document)
+    return str(said.get("id") or said["variant_id"] or said["product_id"])
 
-    def __init__(self, *, currency: Currency, tree: Tree, inventory: bool = False) -> None:
+
+def _lot(row: Row) -> dict[str, Any]:
+    """A `LotBatchDetail`, of a row of `selectors.lots`."""
+    _variant_id, lot_batch, made, expires, manufacturer, quantity = row
+    return {
+        "lot_batch": lot_batch,
+        "mfg_date": made,
+        "exp_date": expires,
+        "manufacturer": manufacturer or None,
+        "stock_quantity": quantity,
+    }
+
+
+class Writer:
+    """Writes the catalogue's shapes for one store, with the lots of skus where `lots` is set."""
+
+    def __init__(self, *, currency: Currency, tree: Tree) -> None:
         self._price = price_reader(currency)
         self._tree = tree
-        self._lots = ',"inventory":[]' if inventory else ""
+        self.lots: Mapping[str, Sequence[Row]] | None = None
+
+    def _inventory(self, sku_id: str) -> str:
+        """The member `inventory`, or nothing."""
+        if self.lots is None:
+            return ""
+        return f',"inventory":{orjson.dumps([_lot(row) for row in self.lots.get(sku_id, ())]).decode()}'
 
     def variant(self, document: str, offer: Row, product_type: str) -> tuple[str, bool, bool, Price]:
         """A `Variant` without its last brace, whether it is there, whether it can be ordered anyway, its price."""
         found = self._price(offer[3:])
         left = _left(offer, product_type)
         there, backorder = left is None or left > 0, bool(offer[1])
-        return f"{document[:-1]},{_state(there, backorder, found.pricing)}{self._lots}", there, backorder, found
+        more = "" if self.lots is None else self._inventory(sku_id(document))
+        return f"{document[:-1]},{_state(there, backorder, found.pricing)}{more}", there, backorder, found
 
     def item(self, row: Row) -> str:
         """An `Item` without its last brace, of (item document, category ids, type, *offer)."""
@@ -136,7 +161,7 @@ class Writer:
 
         `row` is (id, document, category ids, type[, detail document]); `variants` are rows of `variant_rows`.
         """
-        _pk, document, category_ids, product_type, *detail = row
+        pk, document, category_ids, product_type, *detail = row
         texts: list[str] = []
         there = backorder = False
         shown: Price | None = None
@@ -159,7 +184,7 @@ class Writer:
             return None
         text = (
             f"{document[:-1]},{_state(there, backorder, shown.pricing)},{self.categories(category_ids)},"
-            f'"variants":[{",".join(texts)}],"bundle_items":[{",".join(components)}]{self._lots}'
+            f'"variants":[{",".join(texts)}],"bundle_items":[{",".join(components)}]{self._inventory(pk)}'
         )
         if detail:
             text += f',"shipping":{shown.shipping},{detail[0][1:-1]}'

@@ -26,7 +26,9 @@ from .models import (
     ProductCategory,
     ProductImage,
     ProductLink,
+    ProductVideo,
     Stock,
+    SubscriptionPlan,
     Variant,
     VariantChoice,
 )
@@ -94,7 +96,7 @@ def _publish(store: Store, product_ids: Collection[str]) -> set[str]:
 
 
 def _load(store: Store, products: Mapping[str, Product]) -> Iterable[Parts]:
-    """Everything that documents are made of: eleven queries. Links between rows are read as keys, and each attribute and
+    """Everything that documents are made of: thirteen queries. Links between rows are read as keys, and each attribute and
     choice once, for thousands of rows name the same few."""
     variants = _by(
         Variant.objects.filter(product__in=products).order_by("sort_order", "created_at", "pk"),
@@ -138,6 +140,8 @@ def _load(store: Store, products: Mapping[str, Product]) -> Iterable[Parts]:
         .values_list("product_id", "kind", "target_id"),
         lambda row: row[0],
     )
+    videos = _by(ProductVideo.objects.filter(product__in=products), lambda video: video.product_id)
+    plans = _by(SubscriptionPlan.objects.filter(product__in=products), lambda plan: plan.product_id)
     priced = set(Price.objects.filter(store=store, variant__product__in=products).values_list("variant_id", flat=True))
     options_of = _by(
         ((variant_id, attributes[attribute_id], choices[choice_id]) for variant_id, attribute_id, choice_id in options),
@@ -159,6 +163,8 @@ def _load(store: Store, products: Mapping[str, Product]) -> Iterable[Parts]:
             shown_by=shown_by,
             category_ids=[row[1] for row in placings.get(pk, ())],
             links=[row[1:] for row in links.get(pk, ())],
+            videos=videos.get(pk, ()),
+            plans=plans.get(pk, ()),
             priced=priced,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -27,12 +27,16 @@ class CatalogViewSet(StoreViewSet):
     def group_ids(self) -> tuple[str, ...]:
         return kernel.price_group_ids(store=self.store, asked=self.group_id)
 
-    def writer(self, request: Request) -> serializers.Writer:
-        return serializers.Writer(
-            currency=self.store.currency,
-            tree=selectors.tree(store=self.store),
-            inventory=query.flag(request.query_params, "inventory"),
-        )
+    def writer(self) -> serializers.Writer:
+        return serializers.Writer(currency=self.store.currency, tree=selectors.tree(store=self.store))
+
+    def writer_of(self, request: Request, documents: Iterable[str]) -> serializers.Writer:
+        """One that also writes the lots of these skus where the request asks for the inventory."""
+        writer = self.writer()
+        if query.flag(request.query_params, "inventory"):
+            ids = {serializers.sku_id(document) for document in documents}
+            writer.lots = selectors.lots(store=self.store, variant_ids=sorted(ids))
+        return writer
 
     def product_row(self, reference: str) -> selectors.Row:
         found = selectors.product_row(store=self.store, reference=reference)
@@ -62,7 +66,6 @@ class Products(CatalogViewSet):
     def list(self, request: Request, **url: Any) -> Reply:
         page = query.page(request.query_params)
         sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
-        writer = self.writer(request)
         found = selectors.product_page(store=self.store, filters=filters(request), sort=sort, page=page)
         rows = [row[1:] for row in found.rows]
         group_ids = self.group_ids
@@ -70,6 +73,7 @@ class Products(CatalogViewSet):
         components = selectors.component_rows(
             store=self.store, bundle_ids=[row[0] for row in rows if row[3] == "bundle"], group_ids=group_ids
         )
+        writer = self.writer_of(request, [*(row[3] for row in variants), *(row[2] for row in components)])
         return Reply(
             {
                 "products": writer.products(rows, variants, components),
@@ -79,13 +83,13 @@ class Products(CatalogViewSet):
         )
 
     def retrieve(self, request: Request, product_id: str, **url: Any) -> Reply:
-        writer = self.writer(request)
         row = self.product_row(product_id)
         group_ids = self.group_ids
         variants = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=group_ids)
         components = selectors.component_rows(
             store=self.store, bundle_ids=[row[0]] if row[3] == "bundle" else [], group_ids=group_ids
         )
+        writer = self.writer_of(request, [*(row[3] for row in variants), *(row[2] for row in components)])
         product = writer.detail(row, variants, components)
         if product is None:
             raise NotFound(_("We could not find this product."), code="product_not_found")
@@ -107,7 +111,7 @@ class Recommendations(CatalogViewSet):
         return self._linked(request, ProductLink.Kind.CROSS_SELL)
 
     def recommended(self, request: Request, **url: Any) -> Reply:
-        writer, page, group_ids = self.writer(request), query.page(request.query_params), self.group_ids
+        writer, page, group_ids = self.writer(), query.page(request.query_params), self.group_ids
         rows = recommendations.recommended(store=self.store, page=page)
         variants = selectors.variant_rows(store=self.store, product_ids=[row[0] for row in rows], group_ids=group_ids)
         components = selectors.component_rows(
@@ -136,25 +140,24 @@ class Recommendations(CatalogViewSet):
             store=self.store, product_ids=product_ids, sort=sort, page=page, group_ids=self.group_ids
         )
         return Reply(
-            {"products": self.writer(request).items(rows), "pagination": page.pagination(len(product_ids))},
+            {"products": self.writer().items(rows), "pagination": page.pagination(len(product_ids))},
             message=_("Products."),
         )
 
 
 class Variants(CatalogViewSet):
     def list(self, request: Request, product_id: str, **url: Any) -> Reply:
-        writer = self.writer(request)
         row = self.product_row(product_id)
         rows = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=self.group_ids)
+        writer = self.writer_of(request, (row[3] for row in rows))
         return Reply({"variants": writer.variants(rows, row[3])}, message=_("Variants."))
 
     def retrieve(self, request: Request, product_id: str, variant_id: str, **url: Any) -> Reply:
-        writer = self.writer(request)
         product = self.product_row(product_id)
         row = selectors.variant_row(
             store=self.store, product_id=product[0], reference=variant_id, group_ids=self.group_ids
         )
-        variant = writer.variant_detail(product, row) if row else None
+        variant = self.writer_of(request, [row[0]]).variant_detail(product, row) if row else None
         if variant is None:
             raise NotFound(_("We could not find this variant."), code="variant_not_found")
         return Reply({"variant": variant}, message=_("Variant."))
@@ -164,10 +167,10 @@ class Skus(CatalogViewSet):
     def list(self, request: Request, **url: Any) -> Reply:
         page = query.page(request.query_params)
         sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
-        writer = self.writer(request)
         found = selectors.sku_page(
             store=self.store, filters=filters(request), sort=sort, page=page, group_ids=self.group_ids
         )
+        writer = self.writer_of(request, (row[1] for row in found.rows))
         return Reply(
             {
                 "skus": writer.items(row[1:] for row in found.rows),
