@@ -34,7 +34,7 @@ def manage(host: str, scratch: Path, installed: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("host", "least"), [("legacy", 26), ("oscar", 29)])
+@pytest.mark.parametrize(("host", "least"), [("legacy", 27), ("oscar", 29)])
 def test_a_shop_of_its_own_gets_the_api(host: str, least: int, installed: Path, tmp_path: Path) -> None:
     told = manage(host, tmp_path, installed, "test", f"{host}_shop")
     ran = re.search(r"Ran (\d+) tests?", told)
@@ -49,3 +49,7 @@ def test_its_operator_has_our_commands(installed: Path, tmp_path: Path) -> None:
         "legacy", tmp_path, installed, "create_store", "bazaar", "--name", "B", "--json"
     )
     assert "pk_" in manage("legacy", tmp_path, installed, "create_key", "bazaar", "--json")
+    alive = (
+        "import legacy_shop.wsgi; from storefront.outbox import embedded; print('alive', embedded._thread.is_alive())"
+    )
+    assert "alive True" in manage("legacy", tmp_path, installed, "shell", "--no-imports", "-c", alive)

@@ -48,20 +48,27 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": Path(os.environ.get("HOST_DIR", ".")) / "legacy.sqlite3",
         "TEST": {"NAME": Path(os.environ.get("HOST_DIR", ".")) / "legacy-test.sqlite3"},
-        # [api-database]
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },
-        # [/api-database]
     }
 }
 
 # --- what the API adds ------------------------------------------------------------------------------------------------
-# [api]
-INSTALLED_APPS += ["storefront", "messaging", "customers", "accounts", "carts"]
-MIDDLEWARE.insert(0, "storefront.middleware.StorefrontMiddleware")  # request ids, limits, errors as JSON
+INSTALLED_APPS += ["corsheaders", "storefront", "messaging", "customers", "accounts", "carts"]
+MIDDLEWARE = [
+    "storefront.middleware.StorefrontMiddleware",  # request ids, input limits, errors as JSON
+    "corsheaders.middleware.CorsMiddleware",
+    *MIDDLEWARE,
+]
+CORS_ALLOW_ALL_ORIGINS = True  # API keys are publishable, and the API reads no cookie
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "idempotency-key"),
+    *("x-api-key", "x-customer-group-id", "x-debug-mode", "x-request-id"),
+]
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["storefront.codecs.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["storefront.codecs.Body"],
@@ -69,6 +76,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
 }
+PASSWORD_HASHERS = ["storefront.hashers.BoundedArgon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 STOREFRONT = {"CATALOG": "legacy_products.plugs.LegacyCatalog"}
 SHOP_STORE_ID = "bazaar"  # made by `manage.py create_store bazaar`
-# [/api]

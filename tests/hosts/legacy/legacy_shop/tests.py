@@ -56,6 +56,14 @@ class TestShopper(LegacyWares, ShopperStory, TestCase):
         login = {"email": "asha@example.com", "password": "a-long-password"}
         assert self.visitor().post("/auth/login/password", login).status_code == 200
 
+    def test_a_browser_may_call_from_another_origin_but_only_the_api(self):
+        asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+        asked["Access-Control-Request-Headers"] = "authorization,content-type"
+        answer = self.client.options("/api/v1/bazaar/storefront/carts", headers=asked)
+        assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (200, "*")
+        assert "authorization" in answer["Access-Control-Allow-Headers"]
+        assert not self.client.get("/products/", headers=asked).has_header("Access-Control-Allow-Origin")
+
 
 class TestNeighbours(Neighbours, TestCase):
     def test_the_shops_own_pages_and_admin_work_as_before(self):
