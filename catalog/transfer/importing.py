@@ -3,6 +3,8 @@
 What comes out as it was is not written, so the same file twice changes nothing the second time.
 """
 
+# ruff: noqa: S608 -- what is formatted into statements is names of tables and columns, never a value
+
 from __future__ import annotations
 
 from collections import defaultdict
@@ -10,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -470,14 +472,28 @@ class Batch:
             )
 
     def _update(self, model: type[Any], columns: list[str], now: Any) -> None:
+        """One statement a row, sent together: many times faster than `bulk_update`."""
         rows = list(self.updated[model].values())
+        if not rows:
+            return
         if now is not None:
             columns = [*columns, "modified_at"]
             for row in rows:
                 row.modified_at = now
-        names = [column.removesuffix("_id") for column in columns]
-        if rows:
-            model._default_manager.bulk_update(rows, names, batch_size=100)
+        meta = model._meta
+        fields = [meta.get_field(column.removesuffix("_id")) for column in columns]
+        assignments = ", ".join(f"{column} = %s" for column in columns)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {meta.db_table} SET {assignments} WHERE {meta.pk.column} = %s",
+                [
+                    [
+                        *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
+                        row.pk,
+                    ]
+                    for row in rows
+                ],
+            )
 
 
 _PRODUCT_FIELDS = [
