@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -16,6 +17,7 @@ from . import selectors, services
 logger = logging.getLogger(__name__)
 
 
+@transaction.non_atomic_requests
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 def hook(request: HttpRequest, store_id: str, account_id: str) -> HttpResponse:

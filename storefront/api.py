@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -82,6 +82,12 @@ class StoreViewSet(ViewSetMixin, APIView):
     store: Store
     shopper: Shopper
     key: KeyHolder | None = None
+
+    @classmethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:
+        """Outside of `ATOMIC_REQUESTS`, where a shop has that: services open their own transactions, a refusal must
+        not undo what was counted for it, and a slow catalogue must not hold locks."""
+        return transaction.non_atomic_requests(super().as_view(actions, **initkwargs))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """DRF's, less what fixed parsers, one renderer and no authenticators leave without a purpose."""

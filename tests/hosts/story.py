@@ -171,6 +171,13 @@ class Neighbours:
         assert ours - {None}
         assert not (ours & theirs) - {None}
 
+    def test_no_request_of_ours_is_one_transaction(self) -> None:
+        """Not even in a shop with ATOMIC_REQUESTS: a refusal would undo the count of wrong codes."""
+        views = [pattern.callback for pattern in walk(get_resolver().url_patterns)]
+        ours = [view for view in views if getattr(view, "__module__", "").split(".")[0] in OURS]
+        assert len(ours) > 20
+        assert all("default" in getattr(view, "_non_atomic_requests", ()) for view in ours)
+
     def test_the_shops_admin_shows_nothing_of_ours(self) -> None:
         from django.contrib import admin
 
