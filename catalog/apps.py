@@ -12,6 +12,7 @@ class CatalogConfig(AppConfig):
         from storefront import events, outbox
         from storefront.middleware import allow_uploads
 
+        from . import changes
         from .reviews import media
         from .reviews import services as reviews
         from .search import index
@@ -20,6 +21,7 @@ class CatalogConfig(AppConfig):
         events.on("catalog.published", index.published)
         events.on("sweep", jobs.sweep)
         outbox.register(jobs.QUEUE, jobs.drain)
+        events.on("sweep", changes.prune)
         events.on("catalog.deleting", reviews.drop_files)
         events.on("shopper.erased", reviews.forget_shopper)
         allow_uploads(r"/api/v1/[^/]+/storefront/catalog/products/[^/]+/reviews", media.MAX_REQUEST_BYTES)

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import CustomerGroup, StoreScoped
 
+from .changes import CatalogChange  # noqa: F401 -- and here
 from .ledger import StockMovement  # noqa: F401 -- and here
 from .reviews.models import Review, ReviewMedia  # noqa: F401 -- Django finds an app's models here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here

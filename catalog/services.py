@@ -14,7 +14,7 @@ from django.db.models import Model, Q
 from storefront import events
 from storefront.models import CustomerGroup, Store
 
-from . import documents, images, selectors, stock
+from . import changes, documents, images, selectors, stock
 from .documents import Fact, Parts, ProductDocuments, VariantDocuments
 from .models import (
     Attribute,
@@ -49,6 +49,7 @@ def publish(*, store: Store, product_ids: Iterable[str], recount: bool = True) -
     moved: set[str] = set()
     for start in range(0, len(ids), CHUNK):
         moved |= _publish(store, ids[start : start + CHUNK])
+    changes.note(store_id=store.pk)
     events.send("catalog.published", store=store, product_ids=ids)
     if recount and moved:
         recount_categories(store=store, category_ids=moved)
@@ -240,6 +241,7 @@ def recount_categories(*, store: Store, category_ids: Collection[str] | None = N
             cursor.executemany(
                 f"UPDATE {table} SET product_count = %s WHERE id = %s", [(counts.get(pk, 0), pk) for pk in locked]
             )
+    changes.note(store_id=store.pk)
     transaction.on_commit(partial(selectors.forget_tree, store_id=store.pk))
 
 
@@ -288,6 +290,7 @@ def delete_product(*, store: Store, product: Product) -> None:
 def set_price(*, store: Store, variant: Variant, group: CustomerGroup, **fields: Any) -> Price:
     """The price of a variant for a group, made or changed. The caller publishes."""
     price, _created = Price.objects.update_or_create(store=store, variant=variant, group=group, defaults=fields)
+    changes.note(store_id=store.pk)
     return price
 
 

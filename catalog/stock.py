@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from storefront.errors import Invalid
 from storefront.models import Store
 
+from . import changes
 from .ledger import Reason, StockMovement
 from .models import Stock, Variant
 
@@ -44,6 +45,7 @@ def adjust(
     enough = stock.alias(left=left).filter(Q(backorder=True) | Q(left__gte=F("reserved")), left__gte=0)
     if abs(delta) >= 2**31 or not enough.update(on_hand=left, modified_at=timezone.now()):
         raise Invalid(_("That would leave fewer than orders have reserved, or fewer than none."), field="delta")
+    changes.note(store_id=store.pk)
     return StockMovement.objects.create(
         store=store,
         variant=variant,
@@ -68,6 +70,7 @@ def change(*, store: Store, variant: Variant, reason: str = Reason.COUNTED, made
             Stock.objects.filter(store=store, pk=stock.pk).update(**fields, modified_at=timezone.now())
     except IntegrityError as error:
         raise Invalid(_("Orders have reserved more than that."), field="on_hand") from error
+    changes.note(store_id=store.pk)
     delta = fields.get("on_hand", stock.on_hand) - stock.on_hand
     if delta:
         StockMovement.objects.create(

@@ -14,6 +14,7 @@ from storefront.api import Access, Reply, StoreViewSet
 from storefront.errors import Invalid, NotFound
 
 from . import recommendations, selectors, serializers
+from .caching import cacheable
 from .models import Product, ProductLink
 from .selectors import Filters
 
@@ -63,6 +64,7 @@ def filters(request: Request) -> Filters:
 
 
 class Products(CatalogViewSet):
+    @cacheable
     def list(self, request: Request, **url: Any) -> Reply:
         page = query.page(request.query_params)
         sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
@@ -82,6 +84,7 @@ class Products(CatalogViewSet):
             message=_("Products."),
         )
 
+    @cacheable
     def retrieve(self, request: Request, product_id: str, **url: Any) -> Reply:
         row = self.product_row(product_id)
         group_ids = self.group_ids
@@ -100,16 +103,20 @@ class Recommendations(CatalogViewSet):
     """Lists beside the products in `product_id`, which are those of a page or a cart. Unknown ones among them are
     passed over; without any known one there is nothing to recommend beside."""
 
+    @cacheable
     def similar(self, request: Request, **url: Any) -> Reply:
         wanted = self._beside(request)
         return self._items(request, recommendations.similar(store=self.store, product_ids=wanted) if wanted else [])
 
+    @cacheable
     def up_sell(self, request: Request, **url: Any) -> Reply:
         return self._linked(request, ProductLink.Kind.UP_SELL)
 
+    @cacheable
     def cross_sell(self, request: Request, **url: Any) -> Reply:
         return self._linked(request, ProductLink.Kind.CROSS_SELL)
 
+    @cacheable
     def recommended(self, request: Request, **url: Any) -> Reply:
         writer, page, group_ids = self.writer(), query.page(request.query_params), self.group_ids
         rows = recommendations.recommended(store=self.store, page=page)
@@ -146,12 +153,14 @@ class Recommendations(CatalogViewSet):
 
 
 class Variants(CatalogViewSet):
+    @cacheable
     def list(self, request: Request, product_id: str, **url: Any) -> Reply:
         row = self.product_row(product_id)
         rows = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=self.group_ids)
         writer = self.writer_of(request, (row[3] for row in rows))
         return Reply({"variants": writer.variants(rows, row[3])}, message=_("Variants."))
 
+    @cacheable
     def retrieve(self, request: Request, product_id: str, variant_id: str, **url: Any) -> Reply:
         product = self.product_row(product_id)
         row = selectors.variant_row(
@@ -164,6 +173,7 @@ class Variants(CatalogViewSet):
 
 
 class Skus(CatalogViewSet):
+    @cacheable
     def list(self, request: Request, **url: Any) -> Reply:
         page = query.page(request.query_params)
         sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
@@ -181,6 +191,7 @@ class Skus(CatalogViewSet):
 
 
 class Categories(CatalogViewSet):
+    @cacheable
     def list(self, request: Request, **url: Any) -> Reply:
         asked = request.query_params
         page = query.page(asked)

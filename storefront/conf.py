@@ -58,6 +58,8 @@ class Conf:
     TRUSTED_PROXIES: int = 0  # how many proxies before us append to X-Forwarded-For
     PUBLIC_URL: str = ""  # scheme and host for links in messages; empty: the request's own
     CORS_ALLOW_ALL: bool = True
+    CATALOG_MAX_AGE: int = 30  # seconds for which caches may keep what the API key alone reads of the catalogue
+    CATALOG_STALE: int = 60  # and for so many more show it while they ask for it again
     STORE_CACHE_SECONDS: int = 5
     # brakes
     LIMITS: dict[str, str] = field(default_factory=dict)  # over DEFAULT_LIMITS

@@ -63,7 +63,8 @@ class StorefrontMiddleware:
         except DomainError as error:
             return wire.error_response(error)
         response = self.get_response(request)
-        if not response.streaming and not response.has_header("Content-Length"):
+        without_body = response.streaming or response.status_code == 304
+        if not without_body and not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))  # without it, servers send the answer in chunks
         if response.status_code >= 400 and not response.get("Content-Type", "").startswith("application/json"):
             return wire.error_response(_outside_views(response))

@@ -11,6 +11,7 @@ from storefront import query
 from storefront.api import Access, Reply, UploadViewSet
 from storefront.errors import Invalid, NotFound
 
+from ..caching import cacheable
 from ..models import Product
 from . import selectors, serializers, services
 
@@ -21,6 +22,11 @@ class Reviews(UploadViewSet):
     access = {"list": Access.KEY_OR_TOKEN, "create": Access.LOGGED_IN}
     inputs = {"create": serializers.ReviewIn}
 
+    @property
+    def group_ids(self) -> tuple[str, ...]:
+        return ()  # nobody's prices are shown here
+
+    @cacheable
     def list(self, request: Request, product_id: str, **url: Any) -> Reply:
         asked = request.query_params
         page = query.page(asked)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from storefront.models import CustomerGroup, Store
 
-from .. import services
+from .. import changes, services
 from ..ledger import Reason, StockMovement
 from ..models import (
     RESERVED_SLUGS,
@@ -96,6 +96,7 @@ def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str) -> 
             batch.write()
             if dry_run:
                 raise _RollBack
+            changes.note(store_id=store.pk)  # stock is not published
             if batch.touched:
                 services.publish(store=store, product_ids=batch.touched, recount=False)
     except _RollBack:
