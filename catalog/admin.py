@@ -60,6 +60,7 @@ from .models import (
     VariantChoice,
 )
 from .reviews import admin as _reviews  # noqa: F401 -- pages of the same app
+from .transfer import pages
 
 
 def thumbnail(renditions: dict[str, str] | None, url: str | None, *, side: int = 44) -> str:
@@ -1004,3 +1005,6 @@ class ChoiceAdmin(StoreModelAdmin):
     list_display = ("name", "attribute", "hexcode")
     search_fields = ("name", "attribute__name")
     ordering = ("attribute__sort_order", "sort_order", "name")
+
+
+pages.register()
