@@ -5,7 +5,6 @@ A shop's tests join these classes with a mixin that puts wares into its tables (
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from typing import Any
@@ -136,7 +135,6 @@ class Neighbours:
 
     def test_our_catalogue_and_our_project_are_not_even_loaded(self) -> None:
         assert not {name.split(".")[0] for name in sys.modules} & {"catalog", "config"}
-        assert importlib.util.find_spec("config") is None, "the wheel holds no project"
 
     def test_forgetting_the_plug_is_noticed_at_the_start(self) -> None:
         loaded = set(sys.modules)
