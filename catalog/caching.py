@@ -17,9 +17,10 @@ from rest_framework.request import Request
 from storefront import origin
 from storefront.conf import conf
 
-from . import changes
+from . import changes, selectors
 
 Action = Callable[..., Any]
+_seen: dict[str, str] = {}  # the version of each store that this process met last
 
 
 def cacheable(action: Action) -> Action:
@@ -48,8 +49,12 @@ def cacheable(action: Action) -> Action:
 def _tag(view: Any, request: Request) -> str:
     """Weak, for a proxy may compress the same answer."""
     store = view.store
+    version = changes.version(store=store)
+    if _seen.get(store.pk) != version:  # another process may have changed categories that this one remembers
+        selectors.forget_tree(store_id=store.pk)
+        _seen[store.pk] = version
     parts = (
-        changes.version(store=store),
+        version,
         store.pk,
         store.modified_at.isoformat(),
         *view.group_ids,

@@ -49,7 +49,8 @@ def publish(*, store: Store, product_ids: Iterable[str], recount: bool = True) -
     moved: set[str] = set()
     for start in range(0, len(ids), CHUNK):
         moved |= _publish(store, ids[start : start + CHUNK])
-    changes.note(store_id=store.pk)
+    if ids:
+        changes.note(store_id=store.pk)
     events.send("catalog.published", store=store, product_ids=ids)
     if recount and moved:
         recount_categories(store=store, category_ids=moved)

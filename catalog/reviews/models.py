@@ -44,7 +44,7 @@ class Review(StoreScoped):
             models.CheckConstraint(condition=Q(rating__gte=1, rating__lte=5), name="%(app_label)s_review_rating"),
         ]
         indexes = [
-            models.Index(fields=["store", "product", "status", "-created_at"], name="sf_catalog_review_shown"),
+            models.Index(fields=["product", "status", "-created_at"], name="sf_catalog_review_shown"),
             models.Index(fields=["store", "status", "-created_at"], name="sf_catalog_review_queue"),
         ]
 

@@ -138,4 +138,5 @@ def _count(store: Store, product_ids: Collection[str]) -> None:
             reviews_rating_sum=found["sum"] if found else Decimal(0),
             review_tags=list(tags.get(product_id, ()))[:MAX_TAGS],
         )
-    services.publish(store=store, product_ids=product_ids, recount=False)
+    if product_ids:
+        services.publish(store=store, product_ids=product_ids, recount=False)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from catalog import changes, services, stock
 from catalog.changes import CatalogChange
-from catalog.models import Product, Variant
+from catalog.models import Category, Product, Variant
 from catalog.reviews import services as reviews
 from catalog.reviews.models import Review
 from storefront import redis_client
@@ -134,6 +134,18 @@ def test_a_change_makes_every_tag_of_the_store_old_at_once(store, other_store, p
     assert response.status_code == 200 and response["ETag"] != tag
     answer = elsewhere.get("/catalog/products", X_Api_Key=elsewhere.key, If_None_Match=theirs)
     assert answer.status_code == 304
+
+
+def test_a_new_tag_never_goes_with_categories_remembered_from_before(store, product, get):
+    tag = get("/catalog/products")["ETag"]
+    Category.objects.update(name="Renamed elsewhere")  # as another process does, which cannot reach our memory
+    CatalogChange.objects.create(store=store)
+    changes._versions.drop()
+    redis_client.quietly(lambda client: client.delete(changes._key(store.pk)))
+    response = get("/catalog/products", If_None_Match=tag)
+    assert response.status_code == 200
+    (shown,) = response.json()["content"]["products"]
+    assert [category["name"] for category in shown["categories"]] == ["Renamed elsewhere"]
 
 
 def test_a_change_that_is_taken_back_leaves_tags_as_they_are(product, get):
