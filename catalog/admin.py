@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, Value, When
@@ -38,7 +38,7 @@ from storefront.admin_base import (
 from storefront.errors import DomainError
 from storefront.models import CustomerGroup, Store
 
-from . import documents, images, selectors, services, stock
+from . import bulk, bulk_pages, documents, images, selectors, services, stock
 from .ledger import Reason, StockMovement
 from .models import (
     Attribute,
@@ -490,7 +490,8 @@ class ProductAdmin(StoreModelAdmin):
     search_help_text = _("Name, slug or SKU")
     ordering = ("-created_at", "-pk")
     prepopulated_fields = {"slug": ("name",)}
-    actions = ("activate", "deactivate")
+    actions = ("activate", "deactivate", "edit_many")
+    actions_detail = ("duplicate",)
     inlines = (
         VariantInline, ImageInline, PlacingInline, FactInline, ComponentInline, LinkInline, VideoInline, PlanInline,
     )  # fmt: skip
@@ -660,6 +661,30 @@ class ProductAdmin(StoreModelAdmin):
     @action(description=_("Deactivate"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
         self._switch(request, queryset, active=False)
+
+    @action(description=_("Edit prices, categories, state"), permissions=["change"])
+    def edit_many(self, request: HttpRequest, queryset: QuerySet[Product]) -> HttpResponse:
+        """Leads to the page that asks what to change."""
+        request.session[bulk_pages.CHOSEN] = list(queryset.order_by().values_list("pk", flat=True)[: bulk_pages.MOST])
+        return redirect("admin:catalog-bulk-edit")
+
+    @action(description=_("Duplicate"), permissions=["change"], url_path="duplicate", icon="content_copy")
+    def duplicate(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        product = get_object_or_404(Product.objects.select_related("store"), pk=object_id)
+        if request.method == "POST":
+            copy = bulk.duplicate(store=product.store, product=product)
+            self.log_addition(request, copy, "Duplicated")
+            self.tell(request, _("This is the copy. Shoppers see it once it is active."))
+            return redirect("admin:storefront_catalog_product_change", copy.pk)
+        return site.confirm(
+            request,
+            title=_("Duplicate"),
+            text=_("An inactive copy of %(product)s is made, without SKUs and stock.") % {"product": product},
+            button=_("Duplicate"),
+            back=reverse("admin:storefront_catalog_product_change", args=[object_id]),
+        )
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Product], *, active: bool) -> None:
         with transaction.atomic():
@@ -1008,3 +1033,4 @@ class ChoiceAdmin(StoreModelAdmin):
 
 
 pages.register()
+bulk_pages.register()
