@@ -90,7 +90,8 @@ def test_pinned_packages_are_those_of_the_package_metadata() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {re.split(r"[\[><=]", line)[0] for line in project["dependencies"]}
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    declared = {re.split(r"[\[><=]", line)[0] for line in lines}
     pinned = {
         re.split(r"[\[=]", line)[0]
         for line in (ROOT / "requirements.in").read_text().splitlines()
