@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO, Any
 
-from django.db import transaction
+from django.apps import apps
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -37,6 +38,7 @@ SLICE_SECONDS = 1.0  # how long a worker stays before other queues have their tu
 MAX_PROBLEMS = 10_000  # kept of one job; all are counted
 KEPT = timedelta(days=30)
 TRIES = 4
+ANALYZED_AT = (500, 2_000, 8_000, 32_000, 128_000, 512_000)  # new rows
 
 
 class Stopped(Exception):
@@ -201,7 +203,10 @@ def work(
     known = set(job.columns)
     records = rows.records(file, format=job.format, columns=job.columns, first=job.next_row)
     while found := list(islice(records, chunk)):
+        before = job.created
         _chunk(store, job, list(_parsed(found, known, groups, options)), found[-1])
+        if not job.dry_run and any(before < size <= job.created for size in ANALYZED_AT):
+            _analyze()
         if progress:
             progress(job)
         if until is not None and time.monotonic() >= until:
@@ -210,6 +215,14 @@ def work(
         services.recount_categories(store=store)
     job.finish()
     return True
+
+
+def _analyze() -> None:
+    """Tells PostgreSQL how large the tables have become: plans made for empty ones read all of them for every chunk."""
+    if connection.vendor == "postgresql":
+        names = [model._meta.db_table for model in apps.get_app_config("storefront_catalog").get_models()]
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {', '.join(names)}")
 
 
 def _parsed(

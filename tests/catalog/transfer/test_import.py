@@ -422,3 +422,15 @@ def test_importing_publishes_for_search(store: Any, monkeypatch: Any) -> None:
     load(store, TEA)
     load(store, TEA)
     assert told == [Product.objects.get().pk]
+
+
+def test_tables_that_grew_are_measured_for_the_planner(store: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(jobs, "ANALYZED_AT", (5,))
+    with CaptureQueriesContext(connection) as asked:
+        load(store, many(4))
+        load(store, many(4))
+    assert not [query for query in asked if query["sql"].startswith("ANALYZE")]
+    with CaptureQueriesContext(connection) as asked:
+        load(store, many(12))
+    found = [query for query in asked if query["sql"].startswith("ANALYZE")]
+    assert len(found) == (connection.vendor == "postgresql")
