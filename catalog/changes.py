@@ -58,7 +58,7 @@ def note(*, store_id: str) -> None:
     if any(isinstance(call, _Forget) and call.store_id == store_id for call in waiting):
         return
     CatalogChange.objects.create(store_id=store_id)
-    transaction.on_commit(_Forget(store_id))
+    transaction.on_commit(_Forget(store_id), robust=True)
 
 
 def version(*, store: Store) -> str:
