@@ -157,9 +157,7 @@ def test_a_code_that_did_its_work_still_leaves_unless_an_earlier_attempt_may_hav
     assert len(provider.sent) == 1
 
 
-def test_a_code_that_was_replaced_is_not_sent(
-    queue: Queue, sms: Any, provider: Provider, code: dict[str, str]
-) -> None:
+def test_a_code_that_was_replaced_is_not_sent(queue: Queue, sms: Any, provider: Provider, code: dict[str, str]) -> None:
     message = queue()
     code.clear()
     services.drain()
