@@ -17,6 +17,7 @@ from storefront.models import Store
 from storefront.query import Page
 from storefront.selectors import ShortMemory
 
+from . import paging
 from .models import BundleItem, Category, Lot, Price, Product, ProductCategory, Stock, Variant
 
 Row = tuple[Any, ...]
@@ -248,19 +249,10 @@ class Rows:
     rows: list[Row]
 
 
-def _page(counted: str, parameters: list[Any], shown: Callable[[str], tuple[str, list[Any]]], page: Page) -> Rows:
-    """The rows of `shown`, whose first column is the number of `counted`: one query, two for a page past the end."""
-    sql, all_parameters = shown(f"(SELECT COUNT(*) {counted})")
-    rows = _fetch(sql, all_parameters)
-    if rows or page.number == 1:
-        return Rows(rows[0][0] if rows else 0, rows)
-    return Rows(_fetch(f"SELECT COUNT(*) {counted}", parameters)[0][0], [])
-
-
-def _order(sort: Sequence[tuple[str, bool]], alias: str) -> str:
-    """Ties go by id, in the direction of the last field, so that an index can give the whole order."""
-    terms = [f"{alias}.{SORT_FIELDS[name]}{' DESC' if down else ''}" for name, down in sort or NEWEST]
-    return ", ".join([*terms, f"{alias}.id{' DESC' if (sort or NEWEST)[-1][1] else ''}"])
+def _terms(sort: Sequence[tuple[str, bool]], column: Callable[[str], str], key: str) -> list[tuple[str, bool]]:
+    """Ties go by the key, in the direction of the last field, so that an index can give the whole order."""
+    fields = sort or NEWEST
+    return [*((column(SORT_FIELDS[name]), down) for name, down in fields), (key, bool(fields[-1][1]))]
 
 
 def product_page(*, store: Store, filters: Filters, sort: Sequence[tuple[str, bool]], page: Page) -> Rows:
@@ -269,16 +261,14 @@ def product_page(*, store: Store, filters: Filters, sort: Sequence[tuple[str, bo
     The ids of the page come from an index alone, however deep the page.
     """
     extra, extra_parameters = filters.clauses(store, product_id="p.id", sku_of_product=True)
-    counted = f"FROM {PRODUCT} p WHERE p.store_id = %s AND p.visible = TRUE{extra}"
-    parameters = [store.pk, *extra_parameters]
-    order = _order(sort, "p")
-
-    def shown(total: str) -> tuple[str, list[Any]]:
-        sql = f"""SELECT {total}, p.id, p.document, p.category_ids, p.type FROM {PRODUCT} p
-                  WHERE p.id IN (SELECT p.id {counted} ORDER BY {order} LIMIT %s OFFSET %s) ORDER BY {order}"""
-        return sql, [*parameters, *parameters, page.limit, page.offset]
-
-    return _page(counted, parameters, shown, page)
+    paged = paging.Paged(
+        columns="p.id, p.document, p.category_ids, p.type",
+        joined=f"FROM {PRODUCT} p",
+        source=f"FROM {PRODUCT} p WHERE p.store_id = %s AND p.visible = TRUE{extra}",
+        parameters=[store.pk, *extra_parameters],
+        terms=_terms(sort, "p.{}".format, "p.id"),
+    )
+    return Rows(*paging.read(_fetch, store=store, paged=paged, page=page))
 
 
 def product_row(*, store: Store, reference: str) -> Row | None:
@@ -327,21 +317,15 @@ def sku_page(
     extra, extra_parameters = filters.clauses(store, product_id="v.product_id", sku_of_product=False)
     by_product = any(name in ("name", "slug") for name, _down in sort)
     product = f"JOIN {PRODUCT} p ON p.id = v.product_id" if filters.types or by_product else ""
-    counted = f"FROM {VARIANT} v {product} WHERE v.store_id = %s AND v.visible = TRUE{extra}"
-    parameters = [store.pk, *extra_parameters]
-    terms = [
-        f"{'p' if name in ('name', 'slug') else 'v'}.{SORT_FIELDS[name]}{' DESC' if down else ''}"
-        for name, down in sort or NEWEST
-    ]
-    order = ", ".join([*terms, f"v.id{' DESC' if (sort or NEWEST)[-1][1] else ''}"])
-
-    def shown(total: str) -> tuple[str, list[Any]]:
-        sql = f"""SELECT {total}, v.item_document, p.category_ids, p.type, {_OFFER}
-                  FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id {_offer_joins(group_ids)}
-                  WHERE v.id IN (SELECT v.id {counted} ORDER BY {order} LIMIT %s OFFSET %s) ORDER BY {order}"""
-        return sql, [*parameters, *group_ids, *parameters, page.limit, page.offset]
-
-    return _page(counted, parameters, shown, page)
+    paged = paging.Paged(
+        columns=f"v.item_document, p.category_ids, p.type, {_OFFER}",
+        joined=f"FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id {_offer_joins(group_ids)}",
+        joined_parameters=group_ids,
+        source=f"FROM {VARIANT} v {product} WHERE v.store_id = %s AND v.visible = TRUE{extra}",
+        parameters=[store.pk, *extra_parameters],
+        terms=_terms(sort, lambda name: f"{'p' if name in ('name', 'slug') else 'v'}.{name}", "v.id"),
+    )
+    return Rows(*paging.read(_fetch, store=store, paged=paged, page=page))
 
 
 def item_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequence[str]) -> list[Row]:
