@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks import load
 from benchmarks.shop import Shop
+
+SEARCHED = ("indigo", "saffron", "hammered", "glazed", "kurta", "lamp", "cushion", "bottle")  # in names of the shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +27,17 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A kind of request. `budget` is how many SQL statements it may take, `total` how many requests make a round."""
+    """A kind of request. `budget` is how many SQL statements it may take, `total` how many requests make a round.
+
+    `alone` says that the hand-written application has no such route.
+    """
 
     key: str
     name: str
     budget: int
     total: int
     calls: Callable[[Shop], list[Call]]
+    alone: bool = False
 
 
 def _key(shop: Shop) -> dict[str, str]:
@@ -54,6 +61,27 @@ def product_list(shop: Shop) -> list[Call]:
 
 def product_detail(shop: Shop) -> list[Call]:
     return [Call("GET", f"{shop.base}/catalog/products/{slug}", _key(shop)) for slug in shop.slugs]
+
+
+def _search(shop: Shop, **asked: object) -> Call:
+    return Call("POST", f"{shop.base}/catalog/products/search", _key(shop), json.dumps(asked).encode())
+
+
+def search_word(shop: Shop) -> list[Call]:
+    return [_search(shop, query=word, limit=20) for word in SEARCHED]
+
+
+def search_facets(shop: Shop) -> list[Call]:
+    return [
+        _search(
+            shop,
+            query=word,
+            filter="product_type = physical AND pricing.selling_price >= 1",
+            facets=["product_type", "categories.name", "pricing.selling_price"],
+            limit=20,
+        )
+        for word in SEARCHED
+    ]
 
 
 def cart_create(shop: Shop) -> list[Call]:
@@ -86,8 +114,17 @@ def set_item(shop: Shop) -> list[Call]:
 
 JOBS = (
     Job(key="anonymous", name="visitor token", budget=0, total=1600, calls=anonymous),
-    Job(key="product_list", name="product list (20 of 1,000)", budget=3, total=800, calls=product_list),
+    Job(key="product_list", name="product list (20)", budget=3, total=800, calls=product_list),
     Job(key="product_detail", name="product detail", budget=4, total=1200, calls=product_detail),
+    Job(key="search", name="search (a word)", budget=3, total=200, calls=search_word, alone=True),
+    Job(
+        key="search_facets",
+        name="search (word, filter, 3 facets)",
+        budget=4,
+        total=100,
+        calls=search_facets,
+        alone=True,
+    ),
     Job(key="cart_create", name="cart create", budget=8, total=800, calls=cart_create),
     Job(key="cart_read_10", name="cart read (10 lines)", budget=4, total=800, calls=cart_read_10),
     Job(key="cart_read_50", name="cart read (50 lines)", budget=4, total=400, calls=cart_read_50),

@@ -62,8 +62,11 @@ def environment(*, folder: Path, database_url: str, redis_url: str) -> dict[str,
 
 
 @contextmanager
-def own_database(url: str) -> Iterator[str]:
-    """The address of a database of our own on the server of `url`, which is dropped afterwards."""
+def own_database(url: str, template: str = "") -> Iterator[str]:
+    """The address of a database of our own on the server of `url`, which is dropped afterwards.
+
+    `template` names a database to copy, so that a large shop need not be filled anew for each run.
+    """
     import psycopg
     from psycopg import sql
 
@@ -73,7 +76,9 @@ def own_database(url: str) -> Iterator[str]:
     admin = urlunsplit(parts._replace(scheme="postgresql"))
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template or "template1"))
+        )
     try:
         yield own
     finally:
@@ -81,8 +86,11 @@ def own_database(url: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
 
-def prepare() -> Shop:
-    """Migrates, then makes store, key, products and carts. Raises RuntimeError for an answer other than 200."""
+def prepare(*, products: int) -> Shop:
+    """Migrates, then makes store, key, products and carts: what is not there yet.
+
+    Raises RuntimeError for an answer other than 200.
+    """
     import django
 
     django.setup()
@@ -92,26 +100,30 @@ def prepare() -> Shop:
     from catalog import demo
     from catalog.models import Stock
     from storefront import services
+    from storefront.models import Store
 
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-    store = services.create_store(store_id=STORE, name="Benchmark")
+    store = Store.objects.filter(pk=STORE).first() or services.create_store(store_id=STORE, name="Benchmark")
     shop = Shop(f"/api/v1/{STORE}/storefront", services.create_key(store=store, name="Benchmark").text)
-    demo.build_many(store=store, count=PRODUCTS)
+    demo.build_many(store=store, count=products)
     Stock.objects.filter(store=store).update(on_hand=1_000_000)  # carts of any size can be made of any product
-    _find_products(shop)
+    _find_products(shop, products)
     shop.small_carts = [_make_cart(shop, number, SMALL) for number in range(SMALL_CARTS)]
     shop.large_carts = [_make_cart(shop, number, LARGE) for number in range(LARGE_CARTS)]
     if connection.vendor == "postgresql":  # what autovacuum does within a minute
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+            cursor.execute("VACUUM (ANALYZE)")
     connection.close()
     return shop
 
 
-def _find_products(shop: Shop) -> None:
-    """Slugs and skus, as a client finds them. A sku is one that a cart may hold 1 to 5 of."""
-    page: int | None = 1
-    while page:
+def _find_products(shop: Shop, products: int) -> None:
+    """Slugs and skus, as a client finds them, of up to 1,000 products from all over the list.
+
+    A sku is one that a cart may hold 1 to 5 of.
+    """
+    pages = -(-products // 100)
+    for page in range(1, pages + 1, max(pages // 10, 1)):
         path = f"{shop.base}/catalog/products?page={page}&limit=100"
         content = answer("GET", path, {"X-Api-Key": shop.api_key})["content"]
         for product in content["products"]:
@@ -122,10 +134,9 @@ def _find_products(shop: Shop) -> None:
                     variant_id = json.dumps(sold["id"] if product["variants"] else None)
                     shop.skus.append((product["id"].encode(), variant_id.encode()))
                     break
-        page = content["pagination"]["next_page"]
         shop.product_count = content["pagination"]["total_records"]
-    if shop.product_count < PRODUCTS:
-        raise RuntimeError(f"The catalogue shows {shop.product_count} products instead of {PRODUCTS}.")
+    if shop.product_count < products:
+        raise RuntimeError(f"The catalogue shows {shop.product_count} products instead of {products}.")
 
 
 def _make_cart(shop: Shop, number: int, lines: int) -> CartOf:
