@@ -25,8 +25,8 @@ class CartViewSet(StoreViewSet):
         caller = self.shopper.user_id
         limits.hit(
             [
-                *limits.rules("cart_create", self.store.pk, "user", caller),
-                *limits.rules("cart_create", self.store.pk, "network", self.network),
+                *limits.rules("cart_create", self.store.pk, caller),
+                *limits.rules("cart_create_network", self.store.pk, self.network),
             ]
         )
         return idempotency.once(

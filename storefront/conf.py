@@ -12,19 +12,18 @@ from django.core.signals import setting_changed
 
 DEFAULT_LIMITS: dict[str, str] = {
     # name: "count/seconds" a key; several rules are separated by a blank; "" lifts the limit.
-    "anonymous": "300/60",  # visitor tokens per network
-    "refresh": "600/60",  # token refreshes per network
-    "read": "",  # reads per network
-    "write": "",  # writes per caller
+    "anonymous": "6000/60",  # visitor tokens per network; they cost no row, and a mobile carrier is one network
+    "refresh": "6000/60",  # token refreshes per network
     "otp_contact": "5/3600 10/86400",  # one-time codes per contact
     "otp_network": "100/3600",  # one-time codes per network (IPv4 address, IPv6 /64)
     "otp_prefix": "500/86400",  # one-time codes per run of 10,000 phone numbers
-    "otp_verify_network": "300/3600",  # tries to verify a code per network
+    "otp_verify_network": "5000/3600",  # tries to verify a code per network; the tries of each code are what holds
     "login_contact": "10/900",  # wrong passwords per contact
-    "login_network": "100/3600",  # password logins per network
+    "login_network": "600/3600",  # password logins per network
     "staff_login_contact": "10/900",  # wrong passwords, and wrong second steps, per member of staff
     "staff_login_network": "100/900",  # staff sign-in steps per network
     "cart_create": "60/60",  # new carts per caller
+    "cart_create_network": "3000/60",  # new carts per network
     "upload": "30/3600",  # uploads per caller
 }
 

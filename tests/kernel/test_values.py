@@ -124,9 +124,9 @@ def test_ids_are_ulids() -> None:
 
 
 def test_limits_read_several_rules_and_can_be_lifted(configure: Any) -> None:
-    configure(LIMITS={"otp_contact": "5/3600 10/86400", "read": ""}, LIMITS_ENABLED=True)
+    configure(LIMITS={"otp_contact": "5/3600 10/86400", "upload": ""}, LIMITS_ENABLED=True)
     assert limit_rules("otp_contact") == ((5, 3600), (10, 86400))
-    assert limit_rules("read") == ()
+    assert limit_rules("upload") == ()
     configure(LIMITS_ENABLED=False)
     assert limit_rules("otp_contact") == ()
 
@@ -137,7 +137,7 @@ def test_limits_read_several_rules_and_can_be_lifted(configure: Any) -> None:
         ({"NO_SUCH_KEY": 1}, "storefront.E001"),
         ({"CATALOG": "nowhere.Nothing"}, "storefront.E002"),
         ({"LIMITS": {"unknown": "1/2"}}, "storefront.E003"),
-        ({"LIMITS": {"read": "often"}}, "storefront.E003"),
+        ({"LIMITS": {"upload": "often"}}, "storefront.E003"),
         ({"OTP_DEBUG": True}, "storefront.E004"),
         ({"SANDBOX_INBOX": True}, "storefront.E005"),
         ({"ACCESS_TOKEN_SECONDS": 30}, "storefront.E006"),
