@@ -209,7 +209,8 @@ class _Statement:
         stock = self._joins_stock or "stock_available" in _facet_names(query.facets)
         text = f"FROM {ENTRY} e"
         if self._match is not None and not _postgresql():
-            text += f" JOIN {TEXT} ON {TEXT}.rowid = e.id"
+            # In this order: SQLite would rather look every entry of the store up in the text index.
+            text = f"FROM {TEXT} CROSS JOIN {ENTRY} e ON e.id = {TEXT}.rowid"
         if stock:
             text += f" LEFT JOIN {selectors.STOCK} s ON s.variant_id = e.variant_id"
         text += " WHERE e.store_id = %s"
