@@ -15,7 +15,10 @@ PASSWORD = "a-Long-enough-1"
 
 
 @pytest.fixture(autouse=True)
-def _admin_alone(settings: Any) -> None:
+def _admin_alone(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.admin.urls import PAGES, site
+
+    monkeypatch.setattr(site, "pages", PAGES)
     settings.ROOT_URLCONF = "tests.admin.urls"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

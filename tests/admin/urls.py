@@ -17,7 +17,10 @@ def refusal(request: HttpRequest) -> HttpResponse:
     raise InProgress("Not while it rains")
 
 
+_own = site.pages
 site.page("test/greeting/", greeting, "Greeting", permission="storefront.view_store")
 site.page("test/refusal/", refusal, "Refusal", menu="")
 
 urlpatterns = [path("admin/", site.urls)]
+PAGES = site.pages
+site.pages = _own  # elsewhere the site is as it was: other addresses do not know these two
