@@ -444,7 +444,7 @@ class ProductForm(OfferForm):
                 store_id=product.store_id, variant=variant, tracked=product.type == Product.Type.PHYSICAL
             )
         if variant.sku != self.cleaned_data["sku"]:
-            Variant.objects.filter(pk=variant.pk).update(sku=self.cleaned_data["sku"])
+            Variant.objects.filter(store_id=product.store_id, pk=variant.pk).update(sku=self.cleaned_data["sku"])
         self.save_offer(product.store, variant)
 
 

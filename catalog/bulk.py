@@ -55,9 +55,9 @@ def edit(
     if percent is not None:
         _reprice(store, ids, percent, group)
     if active is not None:
-        Product.objects.filter(pk__in=ids).update(active=active, modified_at=timezone.now())
+        Product.objects.filter(store=store, pk__in=ids).update(active=active, modified_at=timezone.now())
     if take_from is not None:
-        ProductCategory.objects.filter(product__in=ids, category=take_from).delete()
+        ProductCategory.objects.filter(store=store, product__in=ids, category=take_from).delete()
     if add_to is not None:
         ProductCategory.objects.bulk_create(
             [ProductCategory(store=store, product_id=pk, category=add_to, sort_order=1000) for pk in ids],

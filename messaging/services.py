@@ -307,7 +307,7 @@ def _record_success(attempt: _Attempt, identifier: str) -> None:
     with transaction.atomic():
         _write_attempt(attempt, MessageAttempt.Outcome.SENT, now, identifier=identifier)
         # Even when the lease ended meanwhile: it has been sent, and whoever claimed it next may still be stopped.
-        Message.objects.filter(pk=message.pk, state=Message.State.PENDING).update(
+        Message.objects.filter(store_id=message.store_id, pk=message.pk, state=Message.State.PENDING).update(
             state=Message.State.DONE,
             done_at=now,
             sent_at=now,
@@ -351,7 +351,9 @@ def _record_failure(attempt: _Attempt, error: DeliveryFailed) -> None:
     with transaction.atomic():
         _write_attempt(attempt, outcome, now, reason=error.reason)
         # Only while the claim is still ours: a later claim knows better.
-        Message.objects.filter(pk=message.pk, state=Message.State.PENDING, attempts=message.attempts).update(**changes)
+        Message.objects.filter(
+            store_id=message.store_id, pk=message.pk, state=Message.State.PENDING, attempts=message.attempts
+        ).update(**changes)
 
 
 def _onward(step: Step, now: datetime) -> dict[str, Any]:
@@ -390,9 +392,9 @@ def _write_attempt(attempt: _Attempt, outcome: str, now: datetime, *, reason: st
 
 
 def _finish_dead(message: Message, reason: str) -> None:
-    Message.objects.filter(pk=message.pk, state=Message.State.PENDING, attempts=message.attempts).update(
-        state=Message.State.DEAD, done_at=timezone.now(), reason=reason, answers=F("answers") + 1
-    )
+    Message.objects.filter(
+        store_id=message.store_id, pk=message.pk, state=Message.State.PENDING, attempts=message.attempts
+    ).update(state=Message.State.DEAD, done_at=timezone.now(), reason=reason, answers=F("answers") + 1)
 
 
 # --- reports --------------------------------------------------------------------------------------------------------
@@ -479,7 +481,7 @@ def _sent_but_failed(attempt: MessageAttempt, reason: str, now: datetime) -> Non
         if index is not None and index + 1 < len(steps) and not _too_late(message, now):
             changes |= _onward(steps[index + 1], now)
             outbox.wake(QUEUE)
-        Message.objects.filter(pk=message.pk).update(**changes)
+        Message.objects.filter(store_id=message.store_id, pk=message.pk).update(**changes)
         MessageAttempt.objects.create(
             store_id=message.store_id,
             message_id=message.pk,

@@ -164,7 +164,7 @@ def _start_of(job: ImportJob) -> tuple[int, int]:
 
 def cancel(*, job: ImportJob) -> None:
     """Stops a job after the rows that are being written. What was written stays."""
-    ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.PENDING).update(
+    ImportJob.objects.filter(store_id=job.store_id, pk=job.pk, state=ImportJob.State.PENDING).update(
         cancelled=True, state=ImportJob.State.DEAD, reason="cancelled", done_at=timezone.now()
     )
 
@@ -182,7 +182,9 @@ def claim(*, job: ImportJob) -> None:
 
 def release(*, job: ImportJob) -> None:
     """Lets a job that was broken off be taken up at once, not when its lease ends."""
-    ImportJob.objects.filter(pk=job.pk, attempts=job.attempts).update(next_attempt_at=timezone.now())
+    ImportJob.objects.filter(store_id=job.store_id, pk=job.pk, attempts=job.attempts).update(
+        next_attempt_at=timezone.now()
+    )
 
 
 def work(
@@ -263,7 +265,7 @@ def _chunk(store: Store, job: ImportJob, parsed: list[Row | importing.Problem], 
             )
             for problem in problems[: max(0, MAX_PROBLEMS - job.errors)]
         )
-        ImportJob.objects.filter(pk=job.pk).update(
+        ImportJob.objects.filter(store_id=job.store_id, pk=job.pk).update(
             position=last.end,
             next_row=last.number + 1,
             done=F("done") + len(parsed),
@@ -298,9 +300,9 @@ def drain() -> int:
         _failed(job, error)
         return 0
     if not finished:
-        ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.PENDING, attempts=job.attempts).update(
-            next_attempt_at=timezone.now()
-        )
+        ImportJob.objects.filter(
+            store_id=job.store_id, pk=job.pk, state=ImportJob.State.PENDING, attempts=job.attempts
+        ).update(next_attempt_at=timezone.now())
     outbox.wake(QUEUE)
     return int(job.done) - int(before)
 
@@ -312,7 +314,7 @@ def _failed(job: ImportJob, error: Exception) -> None:
     if job.failures + 1 >= TRIES:
         job.give_up(type(error).__name__)
         return
-    ImportJob.objects.filter(pk=job.pk).update(
+    ImportJob.objects.filter(store_id=job.store_id, pk=job.pk).update(
         failures=F("failures") + 1,
         reason=type(error).__name__[:120],
         next_attempt_at=timezone.now() + timedelta(seconds=5 * 2**job.failures),
