@@ -36,7 +36,7 @@ lock: ## Pin requirements*.in with hashes into requirements*.txt
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	@for name in requirements requirements-dev; do \
 	  echo "Locking $$name.in"; \
-	  $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	    --no-emit-index-url --no-emit-find-links --no-header $(ARGS) -o $$name.txt $$name.in || exit 1; \
 	done
 
