@@ -5,7 +5,7 @@
 export PORT
 
 PYTHON := .venv/bin/python
-APPS := accounts carts catalog config customers messaging storefront
+APPS := accounts carts catalog config customers engagement fulfillment messaging payments promotions storefront wallets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile

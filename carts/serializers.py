@@ -99,7 +99,7 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
     shipping_known = quote.shipping_cost is not None
     shipping_amount = float(totals.shipping) if shipping_known else None
     problems = rules.readiness(quote)
-    promotion_savings, coupon_savings = float(totals.promotion_discount), float(totals.coupon_discount)
+    promotion_savings, coupon_savings = float(totals.promotion_savings), float(totals.coupon_savings)
     out = {
         "id": row.id,
         "active": True,  # one that is closed or expired is not found
@@ -107,9 +107,9 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
         "is_promotion_applied": bool(totals.promotion_discount),
         "is_coupon_applied": bool(quote.coupon_code),
         "coupon_code": quote.coupon_code or None,
-        "coupon_discount_amount": coupon_savings,
+        "coupon_discount_amount": float(totals.coupon_discount),
         "coupon_discount_percent": float(percent_of(totals.coupon_discount, totals.amount)),
-        "promotion_discount_amount": promotion_savings,
+        "promotion_discount_amount": float(totals.promotion_discount),
         "promotion_discount_percent": float(percent_of(totals.promotion_discount, totals.amount)),
         "subtotal": float(totals.subtotal),
         "items_tax_amount": float(totals.items_tax),
@@ -143,7 +143,7 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
         "promotion_savings": promotion_savings,
         "coupon_savings": coupon_savings,
         "other_savings": float(totals.other_savings),
-        "total_savings": float(totals.promotion_discount + totals.coupon_discount + totals.other_savings),
+        "total_savings": float(totals.promotion_savings + totals.coupon_savings + totals.other_savings),
         "free_shipping_threshold": quote.facts.get("free_shipping_threshold"),
         "status": "not-ready-for-payment" if problems else "ready-for-payment",
         "status_error_message": rules.problem_text(problems[0]) if problems else None,

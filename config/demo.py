@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from storefront.models import ApiKey, Store
 
 ADMIN_USERNAME = "admin"
 DEFAULT_NAME = "Demo"
+EXTRAS = ("customers", "wallets", "promotions", "fulfillment", "payments")  # each adds to the store, safely repeated
 SHOPPER = {"email": "shopper@example.com", "phone": "+919876543210", "password": "demo-Shopper-1"}
 
 
@@ -120,7 +122,9 @@ def _fill(store: Store) -> None:
     from catalog import demo as catalog
 
     catalog.build(store=store)
-    accounts.build(store=store, **SHOPPER)
+    shopper = accounts.build(store=store, **SHOPPER)
+    for name in EXTRAS:
+        import_module(f"{name}.demo").build(store=store, user_id=shopper.pk, customer_id=shopper.customer_id)
     with transaction.atomic():
         fresh = Store.objects.select_for_update().get(pk=store.pk)
         fresh.metadata = fresh.metadata | {"demo": version}
@@ -132,7 +136,7 @@ def _fill(store: Store) -> None:
 def _version() -> str:
     """Changes whenever the demo's source does."""
     digest = hashlib.sha256(json.dumps(SHOPPER).encode())
-    for app in ("accounts", "catalog"):
+    for app in ("accounts", "catalog", *EXTRAS):
         for path in sorted((Path(settings.BASE_DIR) / app).glob("demo*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from storefront import plugs
 from storefront.conf import DEFAULT_LIMITS, Conf, conf, limit_rules
 
 
@@ -26,8 +27,12 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
         messages += _importable("SEARCH", found.SEARCH)
     if found.PURCHASES != Conf.PURCHASES or apps.is_installed("catalog"):
         messages += _importable("PURCHASES", found.PURCHASES)
-    for path in found.PRICING_STEPS:
-        messages += _importable("PRICING_STEPS", path)
+    for name in ("OFFERS", "GIFT_CARDS", "FULFILLMENT", "SHIPPING_RATES", "TAX"):
+        if plugs.has(name):
+            messages += _importable(name, getattr(found, name))
+    for name in ("PRICING_STEPS", "CLAIMS"):
+        for path in plugs.paths(name):
+            messages += _importable(name, path)
     for name in found.LIMITS:
         if name not in DEFAULT_LIMITS:
             messages.append(Error(f"STOREFRONT LIMITS has no limit named {name!r}.", id="storefront.E003"))

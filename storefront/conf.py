@@ -10,6 +10,25 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+# What the apps of this project do for each other, in order. Those of apps that are not installed are left out.
+DEFAULT_PRICING_STEPS = (  # D-25
+    "carts.steps.ListPrice",
+    "promotions.steps.Promotions",
+    "promotions.steps.Coupon",
+    "carts.steps.Tax",
+    "carts.steps.Handling",
+    "fulfillment.steps.Shipping",
+    "promotions.steps.Applied",
+    "wallets.steps.Points",
+    "wallets.steps.Credit",
+    "wallets.steps.GiftCard",
+)
+DEFAULT_CLAIMS = (  # locked in this order, whoever asks
+    "catalog.claims.StockClaims",
+    "promotions.claims.OfferClaims",
+    "wallets.claims.WalletClaims",
+)
+
 DEFAULT_LIMITS: dict[str, str] = {
     # name: "count/seconds" a key; several rules are separated by a blank; "" lifts the limit.
     "anonymous": "6000/60",  # visitor tokens per network; they cost no row, and a mobile carrier is one network
@@ -25,6 +44,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "cart_create": "60/60",  # new carts per caller
     "cart_create_network": "3000/60",  # new carts per network
     "upload": "30/3600",  # uploads per caller
+    "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
+    "gift_card_network": "100/3600",  # the same per network
 }
 
 
@@ -38,11 +59,13 @@ class Conf:
     SEARCH: str = "catalog.search.plugs.DatabaseSearch"
     PURCHASES: str = "catalog.reviews.plugs.NoPurchases"
     NEW_ID: str = "storefront.ids.new_ulid"
-    PRICING_STEPS: tuple[str, ...] = (
-        "carts.steps.ListPrice",
-        "carts.steps.Tax",
-        "carts.steps.Handling",
-    )
+    PRICING_STEPS: tuple[str, ...] = DEFAULT_PRICING_STEPS
+    CLAIMS: tuple[str, ...] = DEFAULT_CLAIMS
+    OFFERS: str = "promotions.plugs.StoreOffers"
+    GIFT_CARDS: str = "wallets.plugs.StoreGiftCards"
+    FULFILLMENT: str = "fulfillment.plugs.StoreFulfillment"
+    SHIPPING_RATES: str = "fulfillment.rates.ZoneRates"
+    TAX: str = "carts.tax.GoodsAndServicesTax"
     SEARCH_OPTIONS: dict[str, Any] = field(default_factory=dict)  # of a search server: url, key, timeout, prefix
     # keys; bytes are derived from them, so any long random text will do. The first signs, the others still verify.
     SECRET_KEYS: tuple[str, ...] = ()  # empty: SECRET_KEY and SECRET_KEY_FALLBACKS

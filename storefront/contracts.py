@@ -86,7 +86,8 @@ class Sellable(NamedTuple):
     step: int = 1
     available: int | None = None
     backorder: bool = False
-    category_ids: tuple[str, ...] = ()
+    category_ids: tuple[str, ...] = ()  # with those above them: a rule for a branch counts for what lies below it
+    weight: int = 0  # grams per unit; 0: not known, or nothing to send
     details: Mapping[str, Any] = MappingProxyType({})
 
     @property
@@ -108,6 +109,19 @@ class Catalog(Protocol):
 
     def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
         """The same skus in the API's `Item` shape, for wishlists and recommendations."""
+        ...
+
+
+@runtime_checkable
+class StockByLocation(Protocol):
+    """What a `CATALOG` that knows where its stock lies offers beside `Catalog`. Without it, all of it lies in the
+    store's default location; `storefront.locations.stock` asks either."""
+
+    def stock_by_location(self, store_id: str, skus: Collection[Sku]) -> dict[Sku, dict[str, int | None]]:
+        """How many of each sku can be sold from each `StockLocation`, by its id; None for unlimited. One query.
+
+        Skus that are unknown or lie nowhere are left out or empty. Bundles are answered by what they can be made of.
+        """
         ...
 
 
@@ -168,8 +182,25 @@ class Channel(Protocol):
         ...
 
 
+class DeliveredLine(NamedTuple):
+    """A line of an order that reached its buyer."""
+
+    order_number: str
+    sku: Sku
+    delivered_at: datetime
+
+
 class Purchases(Protocol):
-    """`PURCHASES`: who bought what? Asked before a review is taken, outside any lock, so it may be remote."""
+    """`PURCHASES`: who bought what? Asked outside any lock, so it may be remote. All raise
+    `storefront.errors.Unavailable` when no answer can be had in time."""
+
+    def has_ordered(self, store_id: str, customer_id: str) -> bool:
+        """Whether that customer has an order that is neither cancelled nor expired unpaid (D-27)."""
+        ...
+
+    def delivered_lines(self, store_id: str, user_id: str, *, limit: int) -> Sequence[DeliveredLine]:
+        """What was delivered to that user, newest first."""
+        ...
 
     def delivered_line(self, store_id: str, user_id: str, order_number: str, product_id: str) -> bool:
         """Whether that user's order of that number has a line of the product that was delivered.
@@ -198,6 +229,13 @@ class TaxedGoods:
     rate_hint: Decimal  # percent, from the catalogue
 
 
+class TaxPart(NamedTuple):
+    """A part of a rate with a name of its own: CGST, SGST or IGST. The parts of goods add up to their rate."""
+
+    name: str
+    rate: Decimal  # percent
+
+
 class Tax(Protocol):
     """`TAX`: which rates apply to these lines at this place? Called in a step's `gather`, with a time-out."""
 
@@ -206,6 +244,10 @@ class Tax(Protocol):
 
         Raises `storefront.errors.Unavailable` when no answer can be had in time.
         """
+        ...
+
+    def parts(self, rate: Decimal, *, origin: Place, to: Place | None) -> list[TaxPart]:
+        """How a rate is split between those places. Pure."""
         ...
 
 
@@ -228,7 +270,11 @@ class ShippingRate:
     amount: Decimal
     tax_rate: Decimal = ZERO
     courier: str = ""
+    courier_name: str = ""
     days: int | None = None
+    mode: str = "surface"  # air | surface
+    hyperlocal: bool = False
+    rating: float = 0.0
 
 
 class ShippingRates(Protocol):
@@ -236,6 +282,44 @@ class ShippingRates(Protocol):
 
     def rates(self, store_id: str, parcels: Sequence[Parcel], *, to: Place) -> list[list[ShippingRate]]:
         """The offers for each parcel, in order; an empty list where nobody delivers. Raises Unavailable."""
+        ...
+
+
+class FulfillmentPlug(Protocol):
+    """`FULFILLMENT`: can these goods reach this shopper, how, and for how much? Answers in the contract's words.
+
+    `quote` is a `storefront.pricing.Quote` that ran through the steps. May be remote: called outside any lock. Costs a
+    constant number of queries, however many lines. Raises `storefront.errors.Unavailable` when rates cannot be had.
+    """
+
+    def serviceability(
+        self, store_id: str, wanted: Mapping[Sku, int], *, pincode: str | None, kind: str | None, group_id: str | None
+    ) -> Mapping[str, Any]:
+        """`{is_serviceable, unserviceable_items}`. Without a pincode, collecting in a store is meant. `kind` is
+        `delivery`, `collect-in-store` or None for either."""
+        ...
+
+    def options(self, quote: Any, *, pincode: str | None, kind: str | None) -> Mapping[str, Any]:
+        """`{summary, collect, deliver}` for the quote's lines; without `pincode` for its shipping address."""
+        ...
+
+    def preference(self, quote: Any, wish: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The wish as the cart keeps it, with names and ids complete. Raises DomainError naming the field at fault."""
+        ...
+
+
+class GiftCardFound(NamedTuple):
+    """A card that exists, is live and whose PIN was right. `card_id` is the wallet's own id, never the code."""
+
+    card_id: str
+    last4: str
+
+
+class GiftCards(Protocol):
+    """`GIFT_CARDS`: whose code is that?"""
+
+    def find(self, store_id: str, *, code: str, pin: str) -> GiftCardFound:
+        """Raises DomainError `invalid_gift_card`, the same and as slowly whatever is wrong (D-38). One query."""
         ...
 
 
@@ -263,13 +347,14 @@ class Offers(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """What an order takes of something scarce: `amount` of `resource` ("stock", "coupon", "points", "credit",
-    "gift_card") named `key`, for `owner`, the order's own id. The same claim made again is the same claim."""
+    """What an order takes of something scarce: `amount` of `resource` ("stock", "coupon", "promotion", "points",
+    "credit", "gift_card") named `key`, for `owner`, the order's own id ("" while there is none). The same claim made
+    again is the same claim. The app that keeps a resource makes its keys and alone reads them."""
 
     resource: str
     key: str
     amount: Decimal
-    owner: str
+    owner: str = ""
 
 
 class Claims(Protocol):

@@ -116,6 +116,52 @@ class Channel(StoreScoped):
         return self.name
 
 
+class StockLocation(StoreScoped):
+    """Where goods lie: a warehouse that sends them, a shop where they are collected, or both. Kept in the kernel, for
+    stock, delivery and points of sale all name it. Every store has exactly one default location."""
+
+    class Type(models.TextChoices):
+        WAREHOUSE = "warehouse", _("Warehouse")
+        STORE = "store", _("Shop")
+
+    id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=120)
+    type = models.CharField(max_length=12, choices=Type.choices, default=Type.WAREHOUSE)
+    active = models.BooleanField(default=True)
+    is_default = models.BooleanField(default=False, editable=False)
+    can_deliver = models.BooleanField(default=True, help_text=_("Sends goods to shoppers."))
+    can_collect = models.BooleanField(default=False, help_text=_("Shoppers can collect goods here."))
+    sort_order = models.IntegerField(default=0, help_text=_("Which one sends first where several could."))
+    address_line1 = models.CharField(max_length=200, blank=True)
+    address_line2 = models.CharField(max_length=200, blank=True)
+    landmark = models.CharField(max_length=120, blank=True)
+    city = models.CharField(max_length=80, blank=True)
+    state = models.CharField(max_length=80, blank=True)
+    pincode = models.CharField(max_length=12, blank=True)
+    country = models.CharField(max_length=2, default="IN", help_text=_("ISO code."))
+    latitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    longitude = models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True)
+    phone = models.CharField(max_length=20, blank=True, help_text=_("E.164"))
+    collect_minutes = models.PositiveIntegerField(
+        default=120, help_text=_("How long goods take until they can be collected.")
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    modified_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("stock location")
+        ordering = ["sort_order", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["store", "name"], name="%(app_label)s_location_name"),
+            models.UniqueConstraint(
+                fields=["store"], condition=Q(is_default=True), name="%(app_label)s_location_one_default"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class CustomerGroup(StoreScoped):
     """Who gets which prices. Kept in the kernel, for prices, promotions and accounts all name it."""
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.utils.module_loading import import_string
 
-from storefront.conf import conf
+from storefront.conf import Conf, conf
 
 
 @cache
@@ -19,8 +20,25 @@ def plug(name: str) -> Any:
 
 @cache
 def plug_list(name: str) -> tuple[Any, ...]:
-    """The instances behind a key that lists classes, in order."""
-    return tuple(import_string(path)() for path in getattr(conf(), name))
+    """The instances behind a key that lists classes, in order. Defaults of apps that are not installed are left out."""
+    return tuple(import_string(path)() for path in paths(name))
+
+
+def paths(name: str) -> tuple[str, ...]:
+    """The classes that such a key names, less the defaults of apps that are not installed."""
+    defaults = getattr(Conf, name)
+    wanted = getattr(conf(), name)
+    return tuple(path for path in wanted if path not in defaults or _installed(path))
+
+
+def has(name: str) -> bool:
+    """Whether anybody answers to a key: its default does only where the default's app is installed."""
+    path = getattr(conf(), name)
+    return bool(path) and (path != getattr(Conf, name) or _installed(path))
+
+
+def _installed(path: str) -> bool:
+    return apps.is_installed(path.partition(".")[0])
 
 
 @cache

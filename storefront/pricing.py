@@ -12,11 +12,12 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from storefront.contracts import Sellable, Sku
+from storefront.contracts import Claim, Sellable, Sku
 from storefront.money import ZERO, Currency
 
 PROMOTION = "promotion:"  # the beginning of a discount's source; the promotion's id follows
 COUPON = "coupon:"
+THRESHOLD = "threshold"  # the source of shipping that is free because the cart is worth enough
 
 
 class Discount(NamedTuple):
@@ -33,6 +34,13 @@ class Problem(NamedTuple):
     name: str = ""
 
 
+class Refusal(NamedTuple):
+    """Why a wish that the cart holds does not count. `code` is stable (docs/errors.md), `message` is for a shopper."""
+
+    code: str
+    message: Any  # str or a lazy translation
+
+
 class Line(NamedTuple):
     """One sku in the quote. Amounts are of the whole line in `Quote.currency`, rounded, unless they say "unit".
 
@@ -42,13 +50,15 @@ class Line(NamedTuple):
     """
 
     sku: Sku
-    quantity: int  # >= 1, free units included
+    quantity: int  # >= 1; a gift stands on a line of its own, beside one of the same sku that is paid
     sellable: Sellable | None = None  # None: the catalogue no longer knows it; it costs nothing and cannot be bought
-    free_quantity: int = 0  # how many of `quantity` are given away
+    free_quantity: int = 0  # how many of `quantity` are given away: all of a gift, none of other lines
     is_free_item: bool = False  # the whole line is a gift that the shopper did not put there
+    free_source: str = ""  # who gives it: "promotion:<id>" or "coupon:<id>"
+    free_value: Decimal = ZERO  # what its units would cost; counts as a saving, in no total that is paid
     # ListPrice
     unit_price: Decimal = ZERO  # selling price of one unit as the store shows it, with or without tax
-    amount: Decimal = ZERO  # unit price times quantity, before discounts, with or without tax as shown
+    amount: Decimal = ZERO  # unit price times paid units, before discounts, with or without tax as shown; 0 for a gift
     # promotions, coupon
     discounts: tuple[Discount, ...] = ()
     # Tax
@@ -70,6 +80,11 @@ class Line(NamedTuple):
             return ZERO
         return sum((found.amount for found in self.discounts if found.source.startswith(prefix)), ZERO)
 
+    def saving_from(self, prefix: str) -> Decimal:
+        """The same, with the value of a gift from such a source."""
+        saved = self.discount_from(prefix)
+        return saved + self.free_value if self.free_source.startswith(prefix) else saved
+
     @property
     def discounted(self) -> Decimal:
         """What is left of `amount` after discounts, with or without tax as shown."""
@@ -87,6 +102,8 @@ class Totals(NamedTuple):
     discount: Decimal  # promotion_discount + coupon_discount + others
     promotion_discount: Decimal
     coupon_discount: Decimal
+    promotion_savings: Decimal  # promotion_discount, gifts by promotions, and shipping that one made free
+    coupon_savings: Decimal
     subtotal: Decimal  # lines before tax and discounts
     items_net: Decimal  # lines after discounts, without tax
     items_tax: Decimal  # on items_net
@@ -109,6 +126,8 @@ class Quote(NamedTuple):
     customer_id: str | None = None
     user_id: str = ""
     is_logged_in: bool = False
+    cart_id: str = ""  # "" for a quote that is no cart: a simulation
+    channel_id: str | None = None
     now: datetime | None = None
     lines: tuple[Line, ...] = ()
     sellables: Mapping[Sku, Sellable | None] = MappingProxyType({})  # asked already; not asked for again
@@ -116,11 +135,17 @@ class Quote(NamedTuple):
     coupon_code: str = ""
     points_asked: int = 0
     credit_asked: Decimal = ZERO
+    gift_card_id: str = ""  # the wallet's own id of the card; its code is nowhere
+    billing_address: Mapping[str, Any] | None = None  # the contract's CustomerAddress
     shipping_address: Mapping[str, Any] | None = None
-    fulfillment: Mapping[str, Any] | None = None
+    fulfillment: Mapping[str, Any] | None = None  # the contract's FulfillmentPreference; None: not chosen
+    # Promotions and coupon leave these for the steps that follow
+    free_shipping: tuple[str, ...] = ()  # sources that make shipping free; the first one does
+    bonus_points: int = 0  # points that a coupon promises beside what the programme gives
     # Shipping
     shipping_cost: Decimal | None = None  # None: not known yet
     shipping_discount: Decimal = ZERO
+    shipping_discount_source: str = ""  # "promotion:<id>", "coupon:<id>" or THRESHOLD
     shipping_tax_rate: Decimal | None = None
     shipping_tax: Decimal = ZERO
     # wallets, in the order in which they pay
@@ -129,11 +154,22 @@ class Quote(NamedTuple):
     points_earned: int = 0
     credit_used: Decimal = ZERO
     gift_card_used: Decimal = ZERO
+    claims: tuple[Claim, ...] = ()  # what an order of this quote takes of scarce things, stock aside; without owner
+    refusals: Mapping[str, Refusal] = MappingProxyType({})  # by wish: coupon, points, credit, gift_card, fulfillment
     problems: tuple[Problem, ...] = ()  # what keeps the cart from being paid; the first is shown
     facts: Mapping[str, Any] = MappingProxyType({})  # what steps leave for the serializer, by step name
 
+    def refused(self, wish: str, code: str, message: Any) -> Quote:
+        """A copy that says why this wish does not count."""
+        return self._replace(refusals={**self.refusals, wish: Refusal(code, message)})
+
+    def noted(self, **facts: Any) -> Quote:
+        """A copy with these facts for the serializer, over earlier ones of the same names."""
+        return self._replace(facts={**self.facts, **facts})
+
     def totals(self) -> Totals:
         amount = discount = promotion = coupon = subtotal = net = tax = handling = handling_tax = ZERO
+        promotion_gifts = coupon_gifts = ZERO
         for line in self.lines:
             amount += line.amount
             subtotal += line.subtotal
@@ -145,6 +181,11 @@ class Quote(NamedTuple):
                 discount += line.discount
                 promotion += line.discount_from(PROMOTION)
                 coupon += line.discount_from(COUPON)
+            if line.free_value:
+                if line.free_source.startswith(PROMOTION):
+                    promotion_gifts += line.free_value
+                elif line.free_source.startswith(COUPON):
+                    coupon_gifts += line.free_value
         shipping = ZERO if self.shipping_cost is None else self.shipping_cost - self.shipping_discount
         total_tax = tax + handling_tax + self.shipping_tax
         grand_total = net + handling + shipping + total_tax
@@ -154,6 +195,8 @@ class Quote(NamedTuple):
             discount=discount,
             promotion_discount=promotion,
             coupon_discount=coupon,
+            promotion_savings=promotion + promotion_gifts + self._shipping_saved(PROMOTION),
+            coupon_savings=coupon + coupon_gifts + self._shipping_saved(COUPON),
             subtotal=subtotal,
             items_net=net,
             items_tax=tax,
@@ -166,6 +209,9 @@ class Quote(NamedTuple):
             other_savings=other_savings,
             to_be_paid=max(grand_total - other_savings, ZERO),
         )
+
+    def _shipping_saved(self, prefix: str) -> Decimal:
+        return self.shipping_discount if self.shipping_discount_source.startswith(prefix) else ZERO
 
 
 class PricingStep(Protocol):

@@ -15,7 +15,7 @@ from django.utils import timezone
 from storefront import crypto
 from storefront.conf import conf
 from storefront.errors import StoreNotFound, Unauthenticated
-from storefront.models import ApiKey, Channel, CustomerGroup, Store
+from storefront.models import ApiKey, Channel, CustomerGroup, StockLocation, Store
 
 Value = TypeVar("Value")
 API_KEY_PREFIX = "pk_"
@@ -69,6 +69,7 @@ class KeyHolder:
 _stores: ShortMemory[Store] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)
 _keys: ShortMemory[KeyHolder] = ShortMemory(size=4096, seconds=lambda: conf().STORE_CACHE_SECONDS)
 _groups: ShortMemory[dict[str, CustomerGroup]] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)
+_locations: ShortMemory[dict[str, StockLocation]] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)
 _channels: ShortMemory[dict[str, str]] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)
 
 
@@ -137,6 +138,20 @@ def price_group_ids(*, store: Store, asked: str | None) -> tuple[str, ...]:
     if default is not None and default.pk not in wanted:
         wanted.append(default.pk)
     return tuple(pk for pk in wanted if pk)
+
+
+def locations(*, store: Store) -> dict[str, StockLocation]:
+    """The active stock locations by id, in the order in which they send; none or one query. Read-only: shared."""
+    found = _locations.get(store.pk)
+    if found is None:
+        rows = StockLocation.objects.filter(store=store, active=True).order_by("-is_default", "sort_order", "pk")
+        found = _locations.put(store.pk, {row.pk: row for row in rows})
+    return found
+
+
+def default_location(*, store: Store) -> StockLocation:
+    """Where goods lie whose place nobody named; none or one query."""
+    return next(iter(locations(store=store).values()))
 
 
 def forget() -> None:

@@ -15,7 +15,16 @@ from django.utils.text import slugify
 
 from storefront import crypto, events, selectors
 from storefront.conf import conf
-from storefront.models import ApiKey, Channel, CustomerGroup, IdempotencyRecord, RateCounter, Store, WorkerBeat
+from storefront.models import (
+    ApiKey,
+    Channel,
+    CustomerGroup,
+    IdempotencyRecord,
+    RateCounter,
+    StockLocation,
+    Store,
+    WorkerBeat,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +39,13 @@ class NewKey:
 
 @transaction.atomic
 def create_store(*, store_id: str, name: str, **fields: Any) -> Store:
-    """A store with its default Web channel and default customer group. Raises ValidationError for a bad id."""
+    """A store with its default Web channel, customer group and stock location. Raises ValidationError for a bad id."""
     store = Store(pk=store_id, name=name, **fields)
     store.full_clean(validate_unique=False)
     store.save(force_insert=True)
     Channel.objects.create(store=store, name="Web", type=Channel.Type.WEB)
     CustomerGroup.objects.create(store=store, name="Retail", slug="retail", is_default=True)
+    StockLocation.objects.create(store=store, name="Main", is_default=True)
     selectors.forget()
     return store
 

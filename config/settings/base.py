@@ -43,6 +43,11 @@ INSTALLED_APPS = [
     "customers",
     "catalog",
     "accounts",
+    "promotions",
+    "wallets",
+    "fulfillment",
+    "payments",
+    "engagement",
     "carts",
 ]
 

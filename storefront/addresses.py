@@ -1,0 +1,126 @@
+"""Addresses as the API speaks of them (the contract's `CustomerAddress`): one shape and one set of rules for address
+books, carts and orders. An address is a plain dictionary; who keeps it adds an id and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from babel import Locale
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from storefront.contacts import parse_email, parse_phone
+from storefront.contracts import Place
+from storefront.errors import Invalid
+from storefront.models import Store
+from storefront.places import state_of, valid_pincode
+
+TEXTS = {  # name: longest, required
+    "first_name": (80, True),
+    "last_name": (80, False),
+    "address_line1": (200, True),
+    "address_line2": (200, False),
+    "landmark": (120, False),
+    "city": (80, True),
+    "tax_identification_number": (30, False),
+    "business_name": (160, False),
+}
+
+
+class AddressIn(serializers.Serializer[Any]):
+    """What a client sends. The rules that depend on the store are `cleaned`'s."""
+
+    first_name = serializers.CharField(max_length=80)
+    last_name = serializers.CharField(max_length=80, required=False, allow_null=True, allow_blank=True)
+    country_code = serializers.CharField(max_length=5, required=False, allow_null=True, allow_blank=True)
+    phone = serializers.CharField(max_length=20)
+    email = serializers.CharField(max_length=254, required=False, allow_null=True, allow_blank=True)
+    address_line1 = serializers.CharField(max_length=200)
+    address_line2 = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
+    landmark = serializers.CharField(max_length=120, required=False, allow_null=True, allow_blank=True)
+    pincode = serializers.CharField(max_length=12)
+    city = serializers.CharField(max_length=80)
+    state = serializers.CharField(max_length=80)
+    country = serializers.CharField(max_length=60, required=False, allow_null=True, allow_blank=True)
+    tax_identification_number = serializers.CharField(max_length=30, required=False, allow_null=True, allow_blank=True)
+    business_name = serializers.CharField(max_length=160, required=False, allow_null=True, allow_blank=True)
+    nickname = serializers.CharField(max_length=60, required=False, allow_null=True, allow_blank=True)
+    is_default_billing = serializers.BooleanField(required=False)
+    is_default_shipping = serializers.BooleanField(required=False)
+
+
+def country_of(*, store: Store, text: str | None) -> str:
+    """The ISO code of a country that the store serves, from its English name or code; "" and None mean the first.
+
+    Raises KeyError for any other.
+    """
+    wanted = (text or "").strip().lower()
+    if not wanted:
+        return str(store.countries[0])
+    for code in store.countries:
+        if wanted in (str(code).lower(), country_name(code).lower()):
+            return str(code)
+    raise KeyError(text)
+
+
+def country_name(code: str) -> str:
+    """The English name, as the contract writes it: IN is India."""
+    return str(Locale("en").territories.get(code, code))
+
+
+def cleaned(*, store: Store, data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A validated address in the contract's shape, spelt in one way: trimmed, the state by its official name, phone
+    without country code. Without id and flags. `prefix` ("billing_address.") goes before the fields named.
+
+    Raises Invalid naming every field that is wrong.
+    """
+    wrong: dict[str, list[object]] = {}
+    out: dict[str, Any] = {"nickname": (data.get("nickname") or "").strip() or None}
+    for name, (_longest, required) in TEXTS.items():
+        out[name] = " ".join(str(data.get(name) or "").split()) or None
+        if required and out[name] is None:
+            wrong[name] = [_("This field may not be blank.")]
+    try:
+        country = country_of(store=store, text=data.get("country"))
+    except KeyError:
+        country = str(store.countries[0])
+        wrong["country"] = [_("This store does not serve that country.")]
+    out["country"] = country_name(country)
+    try:
+        phone = parse_phone(store=store, phone=str(data.get("phone") or ""), country_code=data.get("country_code"))
+        out["country_code"], out["phone"] = phone.country_code, phone.national
+    except Invalid as error:
+        wrong |= {name: list(messages) for name, messages in error.errors.items()}
+    out["email"] = ""
+    if data.get("email"):
+        try:
+            out["email"] = parse_email(str(data["email"]))
+        except Invalid as error:
+            wrong |= {name: list(messages) for name, messages in error.errors.items()}
+    out["pincode"] = "".join(str(data.get("pincode") or "").split())
+    if not valid_pincode(country, out["pincode"]):
+        wrong["pincode"] = [_("Enter a valid PIN code.")]
+    out["state"] = str(data.get("state") or "").strip()
+    state = state_of(country, out["state"])
+    if state is not None:
+        out["state"] = state.name
+    elif country == "IN" or not out["state"]:
+        wrong["state"] = [_("Enter the state or union territory.")]
+    if wrong:
+        first = next(iter(wrong.values()))[0]
+        raise Invalid(first, errors={f"{prefix}{name}": messages for name, messages in wrong.items()})
+    return out
+
+
+def place_of(*, store: Store, address: Mapping[str, Any] | None) -> Place | None:
+    """Where an address is, for taxes and rates: the state by its GST code in India, else by its name."""
+    if not address:
+        return None
+    try:
+        country = country_of(store=store, text=address.get("country"))
+    except KeyError:
+        country = str(store.countries[0])
+    text = str(address.get("state") or "")
+    state = state_of(country, text)
+    return Place(country=country, state=state.gst_code if state else text, pincode=str(address.get("pincode") or ""))
