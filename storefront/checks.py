@@ -27,7 +27,7 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
         messages += _importable("SEARCH", found.SEARCH)
     if found.PURCHASES != Conf.PURCHASES or apps.is_installed("catalog"):
         messages += _importable("PURCHASES", found.PURCHASES)
-    for name in ("OFFERS", "GIFT_CARDS", "FULFILLMENT", "SHIPPING_RATES", "TAX"):
+    for name in ("OFFERS", "PRODUCT_PROMOTIONS", "GIFT_CARDS", "FULFILLMENT", "SHIPPING_RATES", "TAX"):
         if plugs.has(name):
             messages += _importable(name, getattr(found, name))
     for name in ("PRICING_STEPS", "CLAIMS"):

@@ -62,6 +62,7 @@ class Conf:
     PRICING_STEPS: tuple[str, ...] = DEFAULT_PRICING_STEPS
     CLAIMS: tuple[str, ...] = DEFAULT_CLAIMS
     OFFERS: str = "promotions.plugs.StoreOffers"
+    PRODUCT_PROMOTIONS: str = "promotions.plugs.ShownPromotions"
     GIFT_CARDS: str = "wallets.plugs.StoreGiftCards"
     FULFILLMENT: str = "fulfillment.plugs.StoreFulfillment"
     SHIPPING_RATES: str = "fulfillment.rates.ZoneRates"

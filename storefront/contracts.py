@@ -337,6 +337,30 @@ class Offer:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ProductPromotions(Protocol):
+    """`PRODUCT_PROMOTIONS`: what the catalogue shows of automatic promotions, at most one a sku (D-35)."""
+
+    def shown(
+        self,
+        store_id: str,
+        prices: Mapping[Sku, tuple[Decimal, tuple[str, ...]]],
+        *,
+        group_id: str | None,
+        now: datetime,
+    ) -> dict[Sku, dict[str, Any]]:
+        """The contract's `ProductPromotion` of those skus that are on promotion for everybody of that group.
+
+        `prices` gives each sku's selling price and the ids of its categories with those above them. The promotion with
+        the lowest resulting unit price wins. At most one query, however many skus; none in a process that knows the
+        live rules already.
+        """
+        ...
+
+    def version(self, store_id: str, *, now: datetime) -> str:
+        """Differs whenever `shown` may answer otherwise: rules changed, began or ended. Part of a cache's key."""
+        ...
+
+
 class Offers(Protocol):
     """`OFFERS`: which coupons and promotions fit, and why not? A constant number of queries, however many are live."""
 
