@@ -100,6 +100,8 @@ def readiness(quote: Quote) -> tuple[Problem, ...]:
 
 
 def problem_text(problem: Problem) -> str:
-    """The sentence for a problem. A step may add its own codes to PROBLEMS."""
+    """The sentence for a problem: its own, or that of PROBLEMS for its code."""
+    if problem.message:
+        return str(problem.message)
     text = PROBLEMS.get(problem.code, gettext_lazy("This cart cannot be paid yet."))
     return str(text) % {"name": problem.name}

@@ -66,6 +66,7 @@ class Conf:
     GIFT_CARDS: str = "wallets.plugs.StoreGiftCards"
     FULFILLMENT: str = "fulfillment.plugs.StoreFulfillment"
     SHIPPING_RATES: str = "fulfillment.rates.ZoneRates"
+    SHIPPING_CARRIERS: dict[str, str] = field(default_factory=dict)  # code to class, over those of fulfillment.carriers
     TAX: str = "carts.tax.GoodsAndServicesTax"
     SEARCH_OPTIONS: dict[str, Any] = field(default_factory=dict)  # of a search server: url, key, timeout, prefix
     # keys; bytes are derived from them, so any long random text will do. The first signs, the others still verify.

@@ -259,11 +259,16 @@ class Parcel:
     quantities: Mapping[Sku, int]
     weight: int
     value: Decimal
+    origin: Place | None = None  # where that location is, as far as it is known
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShippingRate:
-    """One way to send a parcel; `amount` excludes tax. `courier` is "" for a flat method."""
+    """One way to send a parcel; `amount` excludes tax. `courier` is "" for a flat method.
+
+    With `answered` False the carrier behind a method could not say in time what it costs: nothing but the method and
+    its name counts, and nobody can choose it now.
+    """
 
     method_id: str
     name: str
@@ -271,17 +276,50 @@ class ShippingRate:
     tax_rate: Decimal = ZERO
     courier: str = ""
     courier_name: str = ""
-    days: int | None = None
+    days: int | None = None  # the fewest that it takes, and the most where that differs
+    days_to: int | None = None
     mode: str = "surface"  # air | surface
     hyperlocal: bool = False
     rating: float = 0.0
+    can_be_free: bool = True  # whether free shipping counts for it
+    cash_on_delivery: bool = True
+    answered: bool = True
 
 
 class ShippingRates(Protocol):
-    """`SHIPPING_RATES`: what does it cost to send these parcels there? Called in a step's `gather`, with a time-out."""
+    """`SHIPPING_RATES`: what does it cost to send these parcels there? Called in a step's `gather`, with a time-out.
+
+    Prove yours with `storefront.testing.ShippingRatesContract`.
+    """
 
     def rates(self, store_id: str, parcels: Sequence[Parcel], *, to: Place) -> list[list[ShippingRate]]:
-        """The offers for each parcel, in order; an empty list where nobody delivers. Raises Unavailable."""
+        """The offers for each parcel, in order; an empty list where nobody delivers. `to` may lack its state.
+
+        The same way has the same `method_id` (and `courier`) for every parcel. One query at most, however many
+        parcels. Raises `storefront.errors.Unavailable` when no answer can be had in time.
+        """
+        ...
+
+
+class CourierOffer(NamedTuple):
+    """What one courier of a carrier asks for a parcel, before tax, and in how many days it arrives."""
+
+    courier: str
+    name: str
+    amount: Decimal
+    days: int
+    mode: str = "surface"  # air | surface
+    hyperlocal: bool = False
+    rating: float = 0.0
+    cash_on_delivery: bool = True
+
+
+class Carrier(Protocol):
+    """One of `SHIPPING_CARRIERS`: a service that knows many couriers. Asked in a pricing step, outside any lock."""
+
+    def offers(self, store_id: str, parcels: Sequence[Parcel], *, to: Place) -> list[list[CourierOffer]]:
+        """Its couriers for each parcel, in order; an empty list where none goes. It keeps its own time-out, of a few
+        seconds at most. Raises `storefront.errors.Unavailable`; whatever else it raises counts as that."""
         ...
 
 
@@ -289,22 +327,30 @@ class FulfillmentPlug(Protocol):
     """`FULFILLMENT`: can these goods reach this shopper, how, and for how much? Answers in the contract's words.
 
     `quote` is a `storefront.pricing.Quote` that ran through the steps. May be remote: called outside any lock. Costs a
-    constant number of queries, however many lines. Raises `storefront.errors.Unavailable` when rates cannot be had.
+    constant number of queries, however many lines. Raises `storefront.errors.Unavailable` when rates cannot be had, and
+    Invalid naming `delivery_pincode` for what cannot be a postal code.
     """
 
     def serviceability(
         self, store_id: str, wanted: Mapping[Sku, int], *, pincode: str | None, kind: str | None, group_id: str | None
     ) -> Mapping[str, Any]:
-        """`{is_serviceable, unserviceable_items}`. Without a pincode, collecting in a store is meant. `kind` is
-        `delivery`, `collect-in-store` or None for either."""
+        """`{is_serviceable, unserviceable_items}`. `kind` is `delivery` or `collect-in-store`; None means delivery with
+        a pincode and collecting without one. Skus that nobody knows are unserviceable, not an error."""
         ...
 
     def options(self, quote: Any, *, pincode: str | None, kind: str | None) -> Mapping[str, Any]:
-        """`{summary, collect, deliver}` for the quote's lines; without `pincode` for its shipping address."""
+        """`{summary, collect, deliver}` for the quote's lines; without `pincode` for its shipping address, and without
+        either for collecting alone. `kind` leaves the other part out."""
+        ...
+
+    def older_options(self, quote: Any, *, pincode: str | None) -> Mapping[str, Any]:
+        """The same in the older shape (`/shipping/fulfillment-options`): stores without addresses, and `deliver` with
+        `{is_serviceable, shipping_methods}`, each method for all shipments together."""
         ...
 
     def preference(self, quote: Any, wish: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The wish as the cart keeps it, with names and ids complete. Raises DomainError naming the field at fault."""
+        """The wish as the cart keeps it, with names and ids complete. `wish` is the request's body: any JSON object.
+        Raises DomainError naming the field at fault. Price the cart again with the answer in `Quote.fulfillment`."""
         ...
 
 

@@ -28,10 +28,14 @@ class Discount(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What keeps a cart from being paid: a stable code, and the product that it is about if it is about one."""
+    """What keeps a cart from being paid: a stable code, and the product that it is about if it is about one.
+
+    `message` is the sentence for a shopper, of steps whose codes the cart does not know.
+    """
 
     code: str
     name: str = ""
+    message: Any = ""  # str or a lazy translation
 
 
 class Refusal(NamedTuple):
