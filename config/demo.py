@@ -120,7 +120,9 @@ def _fill(store: Store) -> None:
         return
     from accounts import demo as accounts
     from catalog import demo as catalog
+    from storefront.public import demo as public
 
+    public.build(store=store)
     catalog.build(store=store)
     shopper = accounts.build(store=store, **SHOPPER)
     for name in EXTRAS:
@@ -136,7 +138,7 @@ def _fill(store: Store) -> None:
 def _version() -> str:
     """Changes whenever the demo's source does."""
     digest = hashlib.sha256(json.dumps(SHOPPER).encode())
-    for app in ("accounts", "catalog", *EXTRAS):
+    for app in ("storefront/public", "accounts", "catalog", *EXTRAS):
         for path in sorted((Path(settings.BASE_DIR) / app).glob("demo*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -38,9 +38,11 @@ from storefront.admin_base import (
     site,
 )
 from storefront.models import ApiKey, Channel, CustomerGroup, Store
+from storefront.public.forms import BrandForm
 from storefront.staff import dashboard
 
 dashboard.register()
+import_module("storefront.public.admin")
 if site.installed:  # it keeps second factors in tables of django-otp, which a shop with an admin of its own has not
     import_module("storefront.staff.admin")
 
@@ -103,7 +105,7 @@ class OrderField(forms.MultiValueField):
         return chosen
 
 
-class StoreForm(forms.ModelForm):  # type: ignore[type-arg]
+class StoreForm(BrandForm):
     default_country = forms.ChoiceField(
         label=_("Default country"),
         choices=country_choices,
@@ -131,13 +133,15 @@ class StoreForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Store
-        exclude = ("countries", "currency_name", "currency_symbol", "currency_exponent")
+        exclude = ("brand", "countries", "currency_name", "currency_symbol", "currency_exponent")
         labels = {
             "guest_orders": _("Visitors may order"),
             "shopper_may_choose_group": _("Shoppers choose their group"),
             "cart_login_strategy": _("Two carts at login"),
             "cart_days": _("Days that a cart is kept"),
             "reveal_unregistered_contacts": _("Reveal unknown contacts"),
+            "kyc_enabled": _("Documents (KYC)"),
+            "customer_groups_enabled": _("Show customer groups"),
         }
         help_texts = {
             "guest_orders": _("An order needs no account."),
@@ -151,7 +155,6 @@ class StoreForm(forms.ModelForm):  # type: ignore[type-arg]
             "debug_mode": _(
                 "For development: where debugging is allowed, one-time codes are returned to clients that ask for them."
             ),
-            "brand": _("Shown to clients: logo_url, colour, support_email, support_phone."),
             "metadata": _("Your own data; the shop does not read it."),
         }
 
@@ -201,10 +204,19 @@ class StoreAdmin(KernelAdmin):
         (_("Messages"), {"fields": ("message_fallback",)}),
         (
             _("Shoppers and carts"),
-            {"fields": ("guest_orders", "shopper_may_choose_group", "cart_login_strategy", "cart_days")},
+            {
+                "fields": (
+                    "guest_orders",
+                    ("customer_groups_enabled", "shopper_may_choose_group"),
+                    "kyc_enabled",
+                    "cart_login_strategy",
+                    "cart_days",
+                )
+            },
         ),
+        (_("Brand"), {"fields": BrandForm.brand_fields, "description": _("Shown to clients.")}),
         (_("Privacy and debugging"), {"fields": ("reveal_unregistered_contacts", "debug_mode")}),
-        (_("Appearance and own data"), {"fields": ("brand", "metadata")}),
+        (_("Own data"), {"fields": ("metadata",)}),
         (_("History"), {"fields": (("created_at", "modified_at"),), "classes": ("collapse",)}),
     )
 
@@ -229,6 +241,7 @@ class StoreAdmin(KernelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Store, form: Any, change: bool) -> None:
+        form.place_logo(obj)
         if change:
             super().save_model(request, obj, form, change)
             return

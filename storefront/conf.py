@@ -84,6 +84,8 @@ class Conf:
     CORS_ALLOW_ALL: bool = True
     CATALOG_MAX_AGE: int = 30  # seconds for which caches may keep what the API key alone reads of the catalogue
     CATALOG_STALE: int = 60  # and for so many more show it while they ask for it again
+    STORE_MAX_AGE: int = 60  # the same for what the key alone reads of the store itself
+    PLACES_MAX_AGE: int = 3600  # and for states and postal codes, which hardly ever change
     STORE_CACHE_SECONDS: int = 5
     # brakes
     LIMITS: dict[str, str] = field(default_factory=dict)  # over DEFAULT_LIMITS

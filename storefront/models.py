@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import nh3
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -63,6 +66,10 @@ class Store(models.Model):
         help_text=_("When a visitor with a cart logs in to an account that has one (D-21)."),
     )
     cart_days = models.PositiveSmallIntegerField(default=30, help_text=_("Days after the last write (D-18)."))
+    kyc_enabled = models.BooleanField(default=False, help_text=_("Customers are asked for documents."))
+    customer_groups_enabled = models.BooleanField(
+        default=False, help_text=_("Clients show customer groups. Prices by group hold in any case.")
+    )
     message_fallback = models.JSONField(
         default=default_fallback, help_text=_("Channels in the order in which a message tries them.")
     )
@@ -182,6 +189,96 @@ class CustomerGroup(StoreScoped):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StoreTemplate(StoreScoped):
+    """A text of the store that clients show as it is. HTML keeps what an article needs and nothing that runs."""
+
+    class Kind(models.TextChoices):
+        TERMS = "terms_of_service", _("Terms of service")
+        REFUNDS = "refund_policy", _("Refund policy")
+
+    class Format(models.TextChoices):
+        HTML = "html", _("HTML")
+        MARKDOWN = "markdown", _("Markdown")
+        PLAINTEXT = "plaintext", _("Plain text")
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    title = models.CharField(max_length=200, blank=True)
+    content_type = models.CharField(_("format"), max_length=10, choices=Format.choices, default=Format.MARKDOWN)
+    content = models.TextField(max_length=100_000, blank=True)
+    modified_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("text")
+        constraints = [models.UniqueConstraint(fields=["store", "kind"], name="%(app_label)s_template_kind")]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.content_type == self.Format.HTML:
+            self.content = nh3.clean(self.content)
+        super().save(*args, **kwargs)
+
+
+class CountryState(models.Model):
+    """A state or province of a country that is not built in (see `storefront.places`).
+
+    Reference data: the same for every store, so it belongs to none. Its id is the ISO 3166-2 code and so outlives
+    every new import.
+    """
+
+    id = models.CharField(max_length=9, primary_key=True, editable=False)
+    country = models.CharField(max_length=2, help_text=_("ISO code."))
+    code = models.CharField(
+        max_length=6,
+        validators=[RegexValidator(r"^[A-Z0-9]{1,6}$", _("Capital letters and digits."))],
+        help_text=_("ISO 3166-2 without the country."),
+    )
+    name = models.CharField(max_length=80)
+    other_name = models.CharField(max_length=80, blank=True)
+    gst_code = models.CharField(_("tax code"), max_length=4, blank=True)
+
+    class Meta:
+        verbose_name = _("state")
+        ordering = ["country", "name", "pk"]
+        constraints = [models.UniqueConstraint(fields=["country", "code"], name="%(app_label)s_state_code")]
+        indexes = [models.Index(fields=["country", "name"], name="%(app_label)s_state_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.country})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.pk = self.pk or f"{self.country}-{self.code}"
+        super().save(*args, **kwargs)
+
+
+class Pincode(models.Model):
+    """A postal code with a place that it delivers to; a code may have several.
+
+    Reference data: the same for every store, so it belongs to none. Filled by `manage.py import_pincodes`.
+    """
+
+    country = models.CharField(max_length=2, help_text=_("ISO code."))
+    pincode = models.CharField(_("postal code"), max_length=12)
+    city = models.CharField(max_length=80)
+    state_name = models.CharField(_("state"), max_length=80)
+
+    class Meta:
+        verbose_name = _("postal code")
+        ordering = ["country", "pincode", "city"]
+        constraints = [
+            # The pattern operators serve "begins with" on PostgreSQL, whatever its collation; SQLite has no need.
+            models.UniqueConstraint(
+                fields=["country", "pincode", "city"],
+                name="%(app_label)s_pincode_place",
+                opclasses=["varchar_pattern_ops", "varchar_pattern_ops", "varchar_pattern_ops"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pincode} {self.city}"
 
 
 class ApiKey(StoreScoped):

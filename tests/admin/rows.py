@@ -33,7 +33,7 @@ from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
 from storefront import services
 from storefront.ids import new_ulid
-from storefront.models import ApiKey, Channel, CustomerGroup, Store
+from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, Store, StoreTemplate
 
 
 def _product(store: Store, number: int) -> Product:
@@ -140,6 +140,14 @@ def _review(store: Store, number: int) -> Review:
     )
 
 
+def _text(store: Store, number: int) -> StoreTemplate:
+    kinds = StoreTemplate.Kind.values  # each once a store, so more rows need more stores
+    shop = store if number < len(kinds) else services.create_store(store_id=f"text-{number}", name=f"Text {number}")
+    return StoreTemplate.objects.create(
+        store=shop, kind=kinds[number % len(kinds)], content_type="html", content="<p>Fair.</p>"
+    )
+
+
 MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     ApiKey: lambda store, number: services.create_key(store=store, name=f"Key {number}").key,
     Attribute: lambda store, number: _choice(store, number).attribute,
@@ -149,6 +157,9 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Category: lambda store, number: Category.objects.create(store=store, name=f"Leaf {number}", slug=f"leaf-{number}"),
     Channel: lambda store, number: Channel.objects.create(store=store, name=f"Channel {number}"),
     Customer: lambda store, number: _user(store, number).customer,
+    CountryState: lambda store, number: CountryState.objects.create(
+        country="US", code=f"S{number}", name=f"State {number}"
+    ),
     CustomerGroup: lambda store, number: CustomerGroup.objects.create(
         store=store, name=f"Group {number}", slug=f"group-{number}"
     ),
@@ -156,6 +167,9 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Message: _message,
     MessageTemplate: _template,
     OtpChallenge: _code,
+    Pincode: lambda store, number: Pincode.objects.create(
+        country="IN", pincode=f"{560001 + number}", city="Bengaluru", state_name="Karnataka"
+    ),
     Product: _product,
     ProviderAccount: _account,
     SecurityEvent: lambda store, number: SecurityEvent.objects.create(
@@ -167,6 +181,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
         username=f"staff-{number}", date_joined=timezone.now().replace(microsecond=0)
     ),
     Store: lambda store, number: services.create_store(store_id=f"shop-{number}", name=f"Shop {number}"),
+    StoreTemplate: _text,
     User: _user,
     Variant: lambda store, number: _product(store, number).variants.first(),
 }

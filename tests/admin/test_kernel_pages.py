@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from PIL import Image
 
 from storefront import crypto, selectors
 from storefront.errors import Unauthenticated
-from storefront.models import ApiKey, Channel, CustomerGroup, Store
+from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Store, StoreTemplate
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +33,8 @@ STORE = {
     "message_fallback_3": "",
     "cart_login_strategy": "merge",
     "cart_days": "30",
-    "brand": '{"logo_url": "/logo.svg"}',
+    "logo_url": "/logo.svg",
+    "instagram": "https://instagram.com/tea",
     "metadata": "{}",
 }
 
@@ -51,7 +56,10 @@ def test_a_new_store_comes_with_its_channel_and_group(staff):
     assert store.pk == "tea-house"
     assert store.countries == ["IN"]
     assert store.message_fallback == ["sms", "email"]
-    assert store.brand == {"logo_url": "/logo.svg"}
+    assert store.brand == {
+        "logo_url": "/logo.svg",
+        "social_media_links": {"instagram": "https://instagram.com/tea"},
+    }
     assert (store.currency_symbol, store.currency_exponent) == ("₹", 2)
     assert Channel.objects.get(store=store).name == "Web"
     assert CustomerGroup.objects.get(store=store).is_default
@@ -68,7 +76,11 @@ def test_a_new_store_comes_with_its_channel_and_group(staff):
         ("currency_code", "XXX"),
         ("time_zone", "Mars/Base"),
         ("message_fallback_2", "sms"),
-        ("brand", "{broken"),
+        ("metadata", "{broken"),
+        ("logo_url", "javascript:alert(1)"),
+        ("logo_url", "//elsewhere.example/logo.png"),
+        ("colour", "red"),
+        ("instagram", "javascript:alert(1)"),
     ],
 )
 def test_a_store_with_a_bad_value_is_not_made(staff, store, field, value):
@@ -215,3 +227,62 @@ def test_keys_are_not_rotated_or_revoked_without_the_right_to_change_them(browse
     key.refresh_from_db()
     assert key.live
     assert ApiKey.objects.count() == 1
+
+
+def _picture() -> SimpleUploadedFile:
+    file = io.BytesIO()
+    Image.new("RGB", (900, 300), "teal").save(file, "PNG")
+    return SimpleUploadedFile("logo.png", file.getvalue())
+
+
+def test_an_uploaded_logo_is_made_anew_and_takes_the_place_of_the_last(
+    staff, store, django_capture_on_commit_callbacks
+):
+    address = f"/admin/storefront/store/{store.pk}/change/"
+    names = []
+    for _time in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert staff.post(address, STORE | {"logo": _picture()}).status_code == 302
+        store.refresh_from_db()
+        names.append(store.brand["logo_file"])
+        assert store.brand["logo_url"].endswith(names[-1])
+    assert [default_storage.exists(name) for name in names] == [False, True]
+    with default_storage.open(names[1]) as file, Image.open(file) as kept:
+        assert (kept.format, kept.size) == ("WEBP", (512, 171))
+
+
+def test_what_is_no_picture_is_no_logo(staff, store):
+    upload = SimpleUploadedFile("logo.png", b"<svg onload='alert(1)'/>")
+    assert staff.post(f"/admin/storefront/store/{store.pk}/change/", STORE | {"logo": upload}).status_code == 200
+    store.refresh_from_db()
+    assert store.brand == {} and store.name == "Demo"
+
+
+def test_other_keys_of_a_brand_stay(staff, store):
+    Store.objects.filter(pk=store.pk).update(
+        brand={"font": "Inter", "social_media_links": {"mastodon": "https://m.example"}}
+    )
+    staff.post(f"/admin/storefront/store/{store.pk}/change/", STORE | {"logo_url": "", "brand_name": "Chai"})
+    store.refresh_from_db()
+    assert store.brand == {
+        "font": "Inter",
+        "name": "Chai",
+        "social_media_links": {"mastodon": "https://m.example", "instagram": "https://instagram.com/tea"},
+    }
+
+
+def test_html_of_a_policy_keeps_nothing_that_runs(staff, store):
+    text = "<h2 onclick='x()'>Terms</h2><script>alert(1)</script><a href='javascript:x()'>a</a><p>Fair.</p>"
+    fields = {"kind": "terms_of_service", "title": "Terms", "content_type": "html", "content": text}
+    assert staff.post("/admin/storefront/storetemplate/add/", fields).status_code == 302
+    kept = StoreTemplate.objects.get()
+    assert kept.content == '<h2>Terms</h2><a rel="noopener noreferrer">a</a><p>Fair.</p>'
+    assert staff.post("/admin/storefront/storetemplate/add/", fields).status_code == 200
+    assert StoreTemplate.objects.count() == 1
+
+
+def test_the_states_of_india_are_not_kept_twice(staff, store):
+    fields = {"country": "IN", "code": "KA", "name": "Karnataka"}
+    assert staff.post("/admin/storefront/countrystate/add/", fields).status_code == 200
+    assert staff.post("/admin/storefront/countrystate/add/", fields | {"country": "US"}).status_code == 302
+    assert [state.pk for state in CountryState.objects.all()] == ["US-KA"]

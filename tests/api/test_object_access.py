@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 PARAMETER = re.compile(r"{(\w+)}")
 # Parameters that name things which are everybody's to read, by operation tag.
-PUBLIC = {"catalog": {"product_id", "variant_id"}}
+PUBLIC = {"catalog": {"product_id", "variant_id"}, "common": {"country_iso_code"}}
 BODIES: dict[str, Any] = {
     "update-cart": {"product_id": "p", "variant_id": None, "quantity": 1},
     "update-user": {"first_name": "Mallory"},
