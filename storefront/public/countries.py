@@ -79,7 +79,7 @@ def _native_name(iso_code: str) -> str:
         except (UnknownLocaleError, ValueError):
             continue
         if name:
-            return name
+            return str(name)
     return ""
 
 

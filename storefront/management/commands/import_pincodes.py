@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,14 @@ class Command(BaseCommand):
     def _with_progress(self, run: Any, path: Path, country: str, dry_run: bool) -> importing.Report:
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]} rows"))
         with (
-            path.open(encoding="utf-8-sig", errors="replace", newline="") as file,
+            path.open("rb") as source,
+            io.TextIOWrapper(source, encoding="utf-8-sig", errors="replace", newline="") as file,
             Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar,
         ):
             task = bar.add_task(path.name, total=path.stat().st_size, rows=0)
 
             def show(report: importing.Report) -> None:
-                bar.update(task, completed=file.buffer.tell(), rows=report.rows)
+                bar.update(task, completed=source.tell(), rows=report.rows)
 
             report: importing.Report = run(file, country=country, dry_run=dry_run, progress=show)
             return report
