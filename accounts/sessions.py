@@ -122,7 +122,7 @@ def _session_pair(store: Store, holder: Holder, row: RefreshToken, jti: str, now
 
 def holder_of(*, store: Store, session: Session, user: User) -> Holder:
     """What the tokens of a logged-in shopper say. The user's customer must be loaded."""
-    phone = split_e164(user.phone).national if user.phone else None
+    phone = split_e164(user.phone) if user.phone else None
     return Holder(
         user_id=user.pk,
         anonymous_id=session.anonymous_id,
@@ -133,10 +133,16 @@ def holder_of(*, store: Store, session: Session, user: User) -> Holder:
         customer_id=user.customer_id,
         group_id=group_id_of(store=store, user=user),
         email=user.email or None,
-        phone=phone,
+        phone=phone.national if phone else None,
         username=user.email or user.phone or None,
         first_name=user.first_name or None,
         last_name=user.last_name or None,
+        facts={
+            "country_code": phone.country_code if phone else None,
+            "is_email_verified": user.is_email_verified,
+            "is_phone_verified": user.is_phone_verified,
+            "is_primary": user.is_primary,
+        },
     )
 
 

@@ -171,6 +171,7 @@ class Holder:
     username: str | None = None
     first_name: str | None = None
     last_name: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)  # more claims, of a logged-in shopper
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,6 +204,7 @@ def mint_access(*, store_id: str, holder: Holder, now: datetime) -> str:
         "jti": secrets.token_hex(16),
         "iss": ISSUER,
         "aud": store_id,
+        **holder.facts,
     }
     if holder.session_id:
         claims["sid"] = holder.session_id

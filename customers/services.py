@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from storefront.models import CustomerGroup, Store
 
-from .models import Customer
+from .models import Address, AuthorizedSeller, BankAccount, Customer, Invitation, SegmentMember
 
 
 def create_customer(*, store: Store, customer_id: str, group: CustomerGroup | None = None) -> Customer:
@@ -35,7 +35,12 @@ def set_business(*, store: Store, customer_id: str, business: Mapping[str, Any] 
 
 
 def erase_customer(*, store: Store, customer_id: str, now: datetime) -> None:
-    """Removes personal data from the row and keeps the row, for orders and ledgers hang on it."""
+    """Removes personal data from the row and keeps the row, for orders and ledgers hang on it.
+
+    What else is the customer's goes altogether.
+    """
+    for model in (Address, BankAccount, SegmentMember, AuthorizedSeller, Invitation):
+        model._default_manager.filter(store=store, customer_id=customer_id).delete()
     Customer.objects.filter(store=store, pk=customer_id).update(
         business=None, metadata={}, erased_at=now, modified_at=now
     )

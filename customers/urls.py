@@ -1,5 +1,16 @@
+"""Addresses below `/customers`."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from .views import AddressViewSet, SellerViewSet
+
+urlpatterns = [
+    path("customers/<str:customer_id>/addresses", AddressViewSet.as_view({"get": "index", "post": "create"})),
+    path(
+        "customers/<str:customer_id>/addresses/<str:address_id>",
+        AddressViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("customers/<str:customer_id>/authorized-sellers", SellerViewSet.as_view({"get": "index"})),
+]

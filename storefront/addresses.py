@@ -10,11 +10,12 @@ from babel import Locale
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from storefront import tax_ids
 from storefront.contacts import parse_email, parse_phone
-from storefront.contracts import Place
+from storefront.contracts import Place, Shopper
 from storefront.errors import Invalid
 from storefront.models import Store
-from storefront.places import state_of, valid_pincode
+from storefront.places import State, state_of, valid_pincode
 
 TEXTS = {  # name: longest, required
     "first_name": (80, True),
@@ -25,7 +26,17 @@ TEXTS = {  # name: longest, required
     "city": (80, True),
     "tax_identification_number": (30, False),
     "business_name": (160, False),
+    "nickname": (60, False),
 }
+LONGEST_STATE = 80
+OPTIONAL = frozenset(name for name, (_longest, required) in TEXTS.items() if not required)  # null when empty
+
+
+class DefaultFlag(serializers.BooleanField):
+    """True or false; null is the same as leaving it out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, **kwargs)
 
 
 class AddressIn(serializers.Serializer[Any]):
@@ -46,8 +57,18 @@ class AddressIn(serializers.Serializer[Any]):
     tax_identification_number = serializers.CharField(max_length=30, required=False, allow_null=True, allow_blank=True)
     business_name = serializers.CharField(max_length=160, required=False, allow_null=True, allow_blank=True)
     nickname = serializers.CharField(max_length=60, required=False, allow_null=True, allow_blank=True)
-    is_default_billing = serializers.BooleanField(required=False)
-    is_default_shipping = serializers.BooleanField(required=False)
+    is_default_billing = DefaultFlag()
+    is_default_shipping = DefaultFlag()
+
+
+class AddressChangesIn(AddressIn):
+    """Those members that a client wants changed; the others stay as they are."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for member in fields.values():
+            member.required = False
+        return fields
 
 
 def country_of(*, store: Store, text: str | None) -> str:
@@ -71,16 +92,20 @@ def country_name(code: str) -> str:
 
 def cleaned(*, store: Store, data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """A validated address in the contract's shape, spelt in one way: trimmed, the state by its official name, phone
-    without country code. Without id and flags. `prefix` ("billing_address.") goes before the fields named.
+    without country code, a GSTIN in capitals. Without id and flags. `prefix` ("billing_address.") goes before the
+    fields named.
 
-    Raises Invalid naming every field that is wrong.
+    In India a tax number of fifteen letters and digits is a GSTIN: its check character must fit, and its state must be
+    the address's. Any other text stays as it is. Raises Invalid naming every field that is wrong.
     """
     wrong: dict[str, list[object]] = {}
-    out: dict[str, Any] = {"nickname": (data.get("nickname") or "").strip() or None}
-    for name, (_longest, required) in TEXTS.items():
+    out: dict[str, Any] = {}
+    for name, (longest, required) in TEXTS.items():
         out[name] = " ".join(str(data.get(name) or "").split()) or None
         if required and out[name] is None:
             wrong[name] = [_("This field may not be blank.")]
+        elif len(out[name] or "") > longest:
+            wrong[name] = [_("Use at most %(longest)d characters.") % {"longest": longest}]
     try:
         country = country_of(store=store, text=data.get("country"))
     except KeyError:
@@ -107,10 +132,40 @@ def cleaned(*, store: Store, data: Mapping[str, Any], prefix: str = "") -> dict[
         out["state"] = state.name
     elif country == "IN" or not out["state"]:
         wrong["state"] = [_("Enter the state or union territory.")]
+    elif len(out["state"]) > LONGEST_STATE:
+        wrong["state"] = [_("Use at most %(longest)d characters.") % {"longest": LONGEST_STATE}]
+    if country == "IN" and out["tax_identification_number"]:
+        out["tax_identification_number"], mistake = _tax_number(out["tax_identification_number"], state)
+        if mistake:
+            wrong["tax_identification_number"] = [mistake]
     if wrong:
         first = next(iter(wrong.values()))[0]
         raise Invalid(first, errors={f"{prefix}{name}": messages for name, messages in wrong.items()})
     return out
+
+
+def _tax_number(text: str, state: State | None) -> tuple[str, object]:
+    """An Indian tax number as it is stored, and what is wrong with it ("" for nothing)."""
+    number = tax_ids.compact(text)
+    if not tax_ids.looks_like_gstin(number):
+        return text, ""
+    if not tax_ids.valid_gstin(number):
+        return number, _("Enter a valid GSTIN.")
+    if state is not None and not tax_ids.gstin_is_of_state(number, state.gst_code):
+        return number, _("This GSTIN belongs to another state than the address.")
+    return number, ""
+
+
+def contact_flags(*, address: Mapping[str, Any], shopper: Shopper | None) -> dict[str, bool]:
+    """The contract's `is_phone_verified` and `is_email_verified`: whether a contact of the address is one that the
+    caller has proved to be theirs, as their token says. No queries. False for visitors and for None."""
+    claims: Mapping[str, Any] = shopper.claims if shopper is not None and shopper.is_logged_in else {}
+    email, phone = str(address.get("email") or ""), f"{address.get('country_code') or ''}{address.get('phone') or ''}"
+    own_phone = f"{claims.get('country_code') or ''}{claims.get('phone') or ''}"
+    return {
+        "is_phone_verified": bool(claims.get("is_phone_verified")) and bool(own_phone) and phone == own_phone,
+        "is_email_verified": bool(claims.get("is_email_verified")) and bool(email) and email == claims.get("email"),
+    }
 
 
 def place_of(*, store: Store, address: Mapping[str, Any] | None) -> Place | None:

@@ -190,7 +190,7 @@ def _wrong_access(operation: Operation, view: type[StoreViewSet], action: str) -
         allowed = {Access.KEY_OR_TOKEN, Access.LOGGED_IN, Access.VISITOR}
         if operation.facts.get("x-public-client"):
             allowed = {Access.KEY_OR_TOKEN}
-    elif "401" not in operation.facts["responses"]:
+    elif "401" not in operation.facts["responses"] and "{" not in operation.path:  # an id in the path has an owner
         allowed = {Access.OPEN}
     else:
         allowed = {Access.VISITOR, Access.LOGGED_IN}

@@ -23,11 +23,23 @@ pytestmark = pytest.mark.django_db
 PARAMETER = re.compile(r"{(\w+)}")
 # Parameters that name things which are everybody's to read, by operation tag.
 PUBLIC = {"catalog": {"product_id", "variant_id"}, "common": {"country_iso_code"}}
+ADDRESS = {
+    "first_name": "Asha",
+    "last_name": "Rao",
+    "phone": "9876543210",
+    "address_line1": "12 MG Road",
+    "pincode": "560001",
+    "city": "Bengaluru",
+    "state": "Karnataka",
+    "country": "India",
+}
 BODIES: dict[str, Any] = {
     "update-cart": {"product_id": "p", "variant_id": None, "quantity": 1},
     "update-user": {"first_name": "Mallory"},
     "update-notification-preferences": {"notification_preferences": {}},
     "create-notification-preferences": {"notification_preferences": {}},
+    "create-address": ADDRESS,
+    "update-address-detail": {"nickname": "Mine now"},
 }
 
 
@@ -42,7 +54,7 @@ def _cases() -> list[tuple[str, str, str, set[str]]]:
 
 @pytest.fixture
 def victim(store: Store, configure: Any) -> Api:
-    """A registered shopper with a cart."""
+    """A registered shopper with a cart and an address."""
     from catalog import demo
 
     configure(OTP_DEBUG=True)
@@ -60,6 +72,8 @@ def victim(store: Store, configure: Any) -> Api:
     created = api.post("/carts", {"items": [{"product_id": product["id"], "variant_id": None, "quantity": 1}]})
     assert created.status_code == 200, created.content
     api.cart_id = created.json()["content"]["cart"]["id"]  # type: ignore[attr-defined]
+    saved = api.post(f"/customers/{api.user_id}/addresses", ADDRESS)
+    api.address_id = saved.json()["content"]["address"]["id"]  # type: ignore[attr-defined]
     return api
 
 
@@ -69,6 +83,10 @@ def _foreign(parameter: str, path: str, victim: Any) -> str:
         return str(victim.user_id)
     if parameter == "id" and path.startswith("/carts/"):
         return str(victim.cart_id)
+    if parameter == "customer_id" or (parameter == "id" and path.startswith("/customers/")):
+        return str(victim.user_id)
+    if parameter == "address_id":
+        return str(victim.address_id)
     raise AssertionError(f"{path}: say here what a foreign {parameter} is")
 
 

@@ -1,0 +1,161 @@
+"""Reads of customers, each of one store. What belongs to another customer is not found, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from storefront import selectors as kernel
+from storefront.addresses import contact_flags
+from storefront.contracts import Shopper
+from storefront.models import Store
+from storefront.query import Page
+
+from .errors import AddressNotFound, CustomerNotFound
+from .models import Address, AuthorizedSeller, Customer, Document, KycDocumentType, Segment, SegmentMember, Seller
+
+
+def customer(*, store: Store, customer_id: str) -> Customer:
+    """The live customer; one query. Raises CustomerNotFound."""
+    found = Customer.objects.filter(store=store, pk=customer_id, erased_at=None).first()
+    if found is None:
+        raise CustomerNotFound
+    return found
+
+
+def customer_for_update(*, store: Store, customer_id: str) -> Customer:
+    """The live customer, locked until the transaction ends; one query. Raises CustomerNotFound.
+
+    Every write to what a customer owns takes this lock first.
+    """
+    rows = Customer.objects.select_for_update(no_key=True).filter(store=store, pk=customer_id, erased_at=None)
+    found = rows.first()
+    if found is None:
+        raise CustomerNotFound
+    return found
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+def address_book(*, store: Store, customer_id: str) -> QuerySet[Address]:
+    """All addresses of a customer, the newest first."""
+    return Address.objects.filter(store=store, customer_id=customer_id).order_by("-created_at", "-pk")
+
+
+def addresses(*, store: Store, customer_id: str, page: Page) -> tuple[list[Address], int]:
+    """One page of the book, the newest first, and how many there are: two queries."""
+    book = address_book(store=store, customer_id=customer_id)
+    return list(book[page.offset : page.offset + page.limit]), book.count()
+
+
+def address_row(*, store: Store, customer_id: str, address_id: str) -> Address:
+    """One query. Raises AddressNotFound."""
+    found = address_book(store=store, customer_id=customer_id).filter(pk=address_id).first()
+    if found is None:
+        raise AddressNotFound
+    return found
+
+
+def address(*, store: Store, customer_id: str, address_id: str, shopper: Shopper | None = None) -> dict[str, Any]:
+    """An address of the book in the contract's shape, with id and flags; one query. Raises AddressNotFound.
+
+    The contact flags are those of `shopper`, whose token says which contacts they proved; False without one. Tell
+    `services.address_used` when an order or cart takes it.
+    """
+    return shown(address_row(store=store, customer_id=customer_id, address_id=address_id), shopper=shopper)
+
+
+def default_address(
+    *, store: Store, customer_id: str, kind: str = "billing", shopper: Shopper | None = None
+) -> dict[str, Any] | None:
+    """The default address for `billing` or `shipping` in the same shape, None in an empty book; one query."""
+    row = address_book(store=store, customer_id=customer_id).filter(**{f"is_default_{kind}": True}).first()
+    return shown(row, shopper=shopper) if row else None
+
+
+def shown(row: Address, *, shopper: Shopper | None = None) -> dict[str, Any]:
+    """A row as the contract's `CustomerAddress`. No queries."""
+    content = row.content()
+    return {
+        "id": row.pk,
+        **content,
+        "is_default_billing": row.is_default_billing,
+        "is_default_shipping": row.is_default_shipping,
+        **contact_flags(address=content, shopper=shopper),
+    }
+
+
+# --- documents that are asked for -------------------------------------------------------------------------------------
+def kyc_document_types(*, store: Store) -> list[dict[str, Any]]:
+    """The active kinds of document in the contract's `KycDocumentConfig` shape, in the store's order; one query."""
+    return [
+        {
+            "id": row.pk,
+            "document_type": row.kind,
+            "title": row.title,
+            "description": row.description or None,
+            "active": row.active,
+            "is_mandatory": row.is_mandatory,
+            "is_attachment_required": row.is_attachment_required,
+            "verification_type": row.verification,
+        }
+        for row in KycDocumentType.objects.filter(store=store, active=True)
+    ]
+
+
+def kyc_complete(*, store: Store, customer_id: str | None, now: datetime | None = None) -> bool:
+    """Whether every mandatory kind of document is approved and in date (D-43); one query. True where none is asked."""
+    missing = KycDocumentType.objects.filter(store=store, active=True, is_mandatory=True).exclude(
+        Exists(_approved(store, customer_id or "", now or timezone.now()).filter(type=OuterRef("pk")))
+    )
+    return not missing.exists()
+
+
+def _approved(store: Store, customer_id: str, now: datetime) -> QuerySet[Document]:
+    rows = Document.objects.filter(store=store, customer_id=customer_id, status=Document.Status.APPROVED)
+    return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))
+
+
+# --- sellers and segments ---------------------------------------------------------------------------------------------
+def authorized_sellers(*, store: Store, customer_id: str, page: Page) -> tuple[Sequence[Seller], int]:
+    """One page of the sellers who may sell to a customer, by name, and how many there are: two queries."""
+    found = AuthorizedSeller.objects.filter(store=store, customer_id=customer_id, seller__active=True)
+    rows = found.select_related("seller").order_by("seller__trade_name", "seller_id")
+    return [row.seller for row in rows[page.offset : page.offset + page.limit]], found.count()
+
+
+def segment_ids(*, store: Store, customer_id: str | None, now: datetime | None = None) -> frozenset[str]:
+    """The segments that a customer is in, by hand or by conditions; one query, none for a visitor."""
+    if not customer_id:
+        return frozenset()
+    default = kernel.default_group(store=store)
+    owner = Customer.objects.filter(store=store, pk=customer_id, erased_at=None)
+    documents = _approved(store, customer_id, now or timezone.now())
+    rows = (
+        Segment.objects.filter(Exists(owner), store=store)
+        .annotate(
+            owner_group=Coalesce(Subquery(owner.values("group_id")[:1]), Value(default.pk if default else "")),
+            owner_since=Subquery(owner.values("created_at")[:1]),
+            owner_is_business=Exists(owner.filter(business__isnull=False)),
+        )
+        .filter(
+            Q(Exists(_member(store, customer_id)), kind=Segment.Kind.MANUAL)
+            | Q(
+                Q(group=None) | Q(group_id=F("owner_group")),
+                Q(registered_from=None) | Q(registered_from__lte=F("owner_since")),
+                Q(registered_until=None) | Q(registered_until__gt=F("owner_since")),
+                Q(is_business=None) | Q(is_business=F("owner_is_business")),
+                Q(has_document=None) | Exists(documents.filter(type=OuterRef("has_document"))),
+                kind=Segment.Kind.RULE,
+            )
+        )
+    )
+    return frozenset(rows.values_list("pk", flat=True))
+
+
+def _member(store: Store, customer_id: str) -> QuerySet[SegmentMember]:
+    return SegmentMember.objects.filter(store=store, customer_id=customer_id, segment=OuterRef("pk"))
