@@ -11,8 +11,8 @@ class CartsConfig(AppConfig):
     def ready(self) -> None:
         from storefront import events
 
-        from . import services
+        from . import lifecycle
 
-        events.on("shopper.merged", services.merge_carts)
-        events.on("shopper.erased", services.erase_carts)
-        events.on("sweep", services.purge_expired)
+        events.on("shopper.merged", lifecycle.merge_carts)
+        events.on("shopper.erased", lifecycle.erase_carts)
+        events.on("sweep", lifecycle.purge_expired)

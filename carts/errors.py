@@ -54,3 +54,39 @@ class OutOfStock(DomainError):
 class TooManyLines(DomainError):
     code = "too_many_lines"
     default_message = _("A cart cannot hold more different products.")
+
+
+class AddressNotFound(NotFound):
+    """No such address, or another customer's, or the shopper has no address book."""
+
+    code = "address_not_found"
+    default_message = _("There is no such address.")
+
+
+class CouponNotValid(DomainError):
+    """The store has no coupons at all."""
+
+    code = "invalid_coupon"
+    default_message = _("This coupon is not valid.")
+
+
+class PointsNotAvailable(DomainError):
+    code = "points_not_available"
+    default_message = _("Loyalty points cannot be used for this cart.")
+
+
+class CreditNotAvailable(DomainError):
+    code = "credit_not_available"
+    default_message = _("Store credit cannot be used for this cart.")
+
+
+class GiftCardNotValid(DomainError):
+    """Whatever is wrong with it (D-38)."""
+
+    code = "invalid_gift_card"
+    default_message = _("This gift card is not valid.")
+
+
+class FulfillmentNotAvailable(DomainError):
+    code = "fulfillment_not_available"
+    default_message = _("This store cannot bring or hand out goods.")

@@ -1,4 +1,4 @@
-"""Carts hold intents: which skus, how many. Prices are never stored here; each read computes them anew."""
+"""Carts hold intents: which skus, how many, which coupon. Prices are never stored; each read computes them anew."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.contracts import Sku
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
+from storefront.money import ZERO
 
 
 class Cart(StoreScoped):
@@ -27,6 +28,16 @@ class Cart(StoreScoped):
     customer_note = models.TextField(blank=True)
     billing_address = models.JSONField(null=True, blank=True)
     shipping_address = models.JSONField(null=True, blank=True)
+    coupon_code = models.CharField(_("coupon"), max_length=64, blank=True, help_text=_("In capital letters (D-32)."))
+    points_asked = models.PositiveIntegerField(_("points"), default=0, help_text=_("Loyalty points to pay with."))
+    credit_asked = models.DecimalField(
+        _("store credit"), max_digits=15, decimal_places=3, default=ZERO, help_text=_("Store credit to pay with.")
+    )
+    gift_card_id = models.CharField(max_length=64, blank=True, editable=False)  # the wallet's own; the code is nowhere
+    gift_card_last4 = models.CharField(_("gift card"), max_length=4, blank=True)
+    fulfillment = models.JSONField(
+        _("delivery"), null=True, blank=True, help_text=_("How the shopper wants to get the order.")
+    )
     expires_at = models.DateTimeField(help_text=_("Moves on with every change (D-18)."))
     closed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("When it became an order."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)

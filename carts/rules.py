@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from storefront.contracts import Sellable
 from storefront.errors import DomainError
+from storefront.plugs import has
 from storefront.pricing import Problem, Quote
 
 from .errors import AboveMaximum, BelowMinimum, OutOfStock, ProductNotFound, VariantRequired, WrongStep
@@ -18,6 +19,7 @@ MAX_QUANTITY = 1_000_000  # units of one sku, whatever the product says
 # What a shopper reads in `status_error_message`; %(name)s is the product at fault.
 PROBLEMS: dict[str, str | Promise] = {
     "cart_empty": gettext_lazy("Your cart is empty."),
+    "login_required": gettext_lazy("Please log in to order."),
     "item_unavailable": gettext_lazy("%(name)s is no longer available."),
     "item_out_of_stock": gettext_lazy("There are not enough units of %(name)s left."),
     "item_quantity": gettext_lazy("%(name)s cannot be ordered in this quantity."),
@@ -88,15 +90,21 @@ def readiness(quote: Quote) -> tuple[Problem, ...]:
 
     A cart of digital goods alone needs neither address nor delivery (D-46).
     """
-    found = list(quote.problems)
     if not quote.lines:
-        found.append(Problem("cart_empty"))
-    elif any(line.sellable is None or line.sellable.product_type != "digital" for line in quote.lines):
-        if quote.shipping_address is None:
+        return (Problem("cart_empty"), *quote.problems)
+    found = list(quote.problems)
+    if needs_delivery(quote):
+        if quote.billing_address is None or quote.shipping_address is None:
             found.append(Problem("address_missing"))
-        if quote.fulfillment is None:
+        chosen = quote.fulfillment is not None and "fulfillment" not in quote.refusals
+        if not chosen and has("FULFILLMENT"):  # a shop that keeps delivery elsewhere is not asked
             found.append(Problem("fulfillment_missing"))
     return tuple(found)
+
+
+def needs_delivery(quote: Quote) -> bool:
+    """Whether anything in it must be sent or collected."""
+    return any(line.sellable is None or line.sellable.product_type != "digital" for line in quote.lines)
 
 
 def problem_text(problem: Problem) -> str:

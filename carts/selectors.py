@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.db.models import QuerySet
 
-from storefront.contracts import Sellable, Shopper, Sku
+from storefront.contracts import Offer, Sellable, Shopper, Sku
 from storefront.models import Store
-from storefront.plugs import plug_list
-from storefront.pricing import Line, Quote, price
+from storefront.plugs import has, plug, plug_list
+from storefront.pricing import Line, Problem, Quote, Refusal, price
 
 from . import sql
-from .errors import CartExpired, CartNotFound
+from .errors import AddressNotFound, CartExpired, CartNotFound
 from .models import Cart
 from .sql import CartRow, HeldLine
 
 
-@dataclass(frozen=True, slots=True)
-class PricedCart:
+class PricedCart(NamedTuple):
     """A cart with what it costs now. `quote.lines` are its lines, oldest first, then gifts."""
 
     cart: CartRow
     quote: Quote
+    dropped: Refusal | None = None  # why the coupon that it had is gone (D-31)
 
 
 def open_carts(*, store: Store, user_id: str) -> QuerySet[Cart]:
@@ -75,12 +76,23 @@ def price_cart(
         customer_id=shopper.customer_id,
         user_id=shopper.user_id,
         is_logged_in=shopper.is_logged_in,
+        cart_id=cart.id,
+        channel_id=cart.channel_id or None,
         now=now,
         lines=tuple([Line(line.sku, line.quantity) for line in lines]),
         sellables=sellables or {},
+        coupon_code=cart.coupon_code,
+        points_asked=cart.points_asked,
+        credit_asked=cart.credit_asked,
+        gift_card_id=cart.gift_card_id,
+        billing_address=cart.billing_address,
         shipping_address=cart.shipping_address,
+        fulfillment=cart.fulfillment,
     )
-    return PricedCart(cart, price(quote, plug_list("PRICING_STEPS")))
+    priced = price(quote, plug_list("PRICING_STEPS"))
+    if not store.guest_orders and not shopper.is_logged_in:  # D-10
+        priced = priced._replace(problems=(*priced.problems, Problem("login_required")))
+    return PricedCart(cart, priced)
 
 
 def cart_detail(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> PricedCart:
@@ -93,6 +105,27 @@ def user_cart_detail(*, store: Store, shopper: Shopper, user_id: str, now: datet
     """The same for the shopper's current cart."""
     cart = current_cart(store=store, shopper=shopper, user_id=user_id, now=now)
     return price_cart(store=store, shopper=shopper, cart=cart, lines=lines(store=store, cart_id=cart.id), now=now)
+
+
+def book_address(*, store: Store, shopper: Shopper, address_id: str) -> Mapping[str, Any]:
+    """An address of the shopper's own customer, in the contract's shape: one query. Raises AddressNotFound."""
+    if not shopper.is_logged_in or shopper.customer_id is None or not apps.is_installed("customers"):
+        raise AddressNotFound
+    customers = import_module("customers.selectors")
+    found: Mapping[str, Any] = customers.address(store=store, customer_id=shopper.customer_id, address_id=address_id)
+    return found
+
+
+def offers(*, store: Store, shopper: Shopper, cart_id: str, kind: str, now: datetime) -> Sequence[Offer]:
+    """Every coupon or promotion that the shopper may see, against this cart; none where no app keeps any.
+
+    A read of the cart and what the OFFERS plug asks. Raises CartNotFound, CartExpired.
+    """
+    priced = cart_detail(store=store, shopper=shopper, cart_id=cart_id, now=now)
+    if not has("OFFERS"):
+        return ()
+    found: Sequence[Offer] = plug("OFFERS").evaluate(priced.quote, kind=kind)
+    return found
 
 
 def owners_view(*, cart: Cart, now: datetime) -> PricedCart:
@@ -114,16 +147,7 @@ def owners_view(*, cart: Cart, now: datetime) -> PricedCart:
         is_logged_in=customer_id is not None,
         is_anonymous=customer_id is None,
     )
-    row = CartRow(
-        cart.pk,
-        cart.user_id,
-        cart.version,
-        cart.expires_at,
-        cart.metadata,
-        cart.customer_note,
-        cart.billing_address,
-        cart.shipping_address,
-    )
+    row = sql.row_of(cart)
     held = sql.lines(store_id=cart.store_id, cart_id=cart.pk)
     return price_cart(store=cart.store, shopper=shopper, cart=row, lines=held, now=now)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
+from storefront.addresses import AddressIn
 from storefront.contracts import Shopper, Sku
 from storefront.money import percent_of
 from storefront.pricing import Line
@@ -90,6 +92,174 @@ class CartIn(serializers.Serializer[Any]):
         }
 
 
+class CouponIn(serializers.Serializer[Any]):
+    coupon_code = serializers.CharField(max_length=64)
+
+
+class PointsIn(serializers.Serializer[Any]):
+    loyalty_point_redeemed = WholeNumber(min_value=1, max_value=1_000_000_000)
+
+
+class Amount(serializers.Field):  # type: ignore[type-arg]
+    """A positive JSON number of money, exactly as it was written."""
+
+    default_error_messages = {
+        "invalid": gettext_lazy("Enter an amount of money."),
+        "min_value": gettext_lazy("Must be more than 0."),
+        "max_value": gettext_lazy("This is too much."),
+    }
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            self.fail("invalid")
+        if data <= 0:
+            self.fail("min_value")
+        if data > 1_000_000_000:
+            self.fail("max_value")
+        return Decimal(str(data))
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class CreditIn(serializers.Serializer[Any]):
+    credit_balance_used = Amount()
+
+
+class GiftCardIn(serializers.Serializer[Any]):
+    gift_card_code = serializers.CharField(max_length=64)
+    pin = serializers.CharField(max_length=32, required=False, allow_null=True, allow_blank=True, default="")
+
+
+class AddressesIn(serializers.Serializer[Any]):
+    """Two ids of the shopper's address book, or else two addresses; both halves either way."""
+
+    billing_address_id = serializers.CharField(max_length=64, required=False, allow_null=True)
+    shipping_address_id = serializers.CharField(max_length=64, required=False, allow_null=True)
+    billing_address = AddressIn(required=False, allow_null=True)
+    shipping_address = AddressIn(required=False, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Addresses beside two ids are not looked at."""
+        ids = ("billing_address_id", "shipping_address_id")
+        if isinstance(data, Mapping) and all(data.get(name) for name in ids):
+            data = {name: data[name] for name in ids}
+        found: dict[str, Any] = super().to_internal_value(data)
+        return found
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        by_id = [attrs.get(f"{half}_address_id") for half in ("billing", "shipping")]
+        typed = [attrs.get(f"{half}_address") for half in ("billing", "shipping")]
+        if any(by_id):
+            halves, names = by_id, ("billing_address_id", "shipping_address_id")
+        else:
+            halves, names = typed, ("billing_address", "shipping_address")
+        missing = [name for name, half in zip(names, halves, strict=True) if not half]
+        if missing:
+            raise serializers.ValidationError({name: [_("This field is required.")] for name in missing})
+        return {"ids": tuple(halves)} if any(by_id) else {"typed": tuple(halves)}
+
+
+class _ShipmentIn(serializers.Serializer[Any]):
+    id = serializers.CharField(max_length=128)
+    shipping_provider_id = serializers.CharField(max_length=64)
+    courier_company_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
+
+
+class _PartItemIn(serializers.Serializer[Any]):
+    product_id = serializers.CharField(max_length=64)
+    variant_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
+    quantity = WholeNumber(min_value=1, max_value=rules.MAX_QUANTITY)
+
+
+class _CollectPartIn(serializers.Serializer[Any]):
+    pickup_location_id = serializers.CharField(max_length=64)
+    items = _PartItemIn(many=True, max_length=rules.MAX_LINES)  # type: ignore[call-arg]
+
+
+class _DeliveryPartIn(serializers.Serializer[Any]):
+    shipping_provider_id = serializers.CharField(max_length=64)
+    courier_company_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
+    items = _PartItemIn(many=True, max_length=rules.MAX_LINES)  # type: ignore[call-arg]
+
+
+class PreferenceIn(serializers.Serializer[Any]):
+    """The contract's `FulfillmentPreference` less what is the server's to say."""
+
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "delivery": ("shipments",),
+        "collect-in-store": ("pickup_location_id",),
+        "partial-collect-and-delivery": ("collect-in-store", "delivery"),
+    }
+
+    fulfillment_type = serializers.ChoiceField(choices=list(needs))
+    pickup_location_id = serializers.CharField(max_length=64, required=False)
+    shipments = _ShipmentIn(many=True, required=False, max_length=rules.MAX_LINES)  # type: ignore[call-arg]
+
+    def get_fields(self) -> dict[str, Any]:
+        parts = {"collect-in-store": _CollectPartIn(required=False), "delivery": _DeliveryPartIn(required=False)}
+        return {**super().get_fields(), **parts}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Members of the other ways are not looked at."""
+        if isinstance(data, Mapping):
+            kind = data.get("fulfillment_type")
+            needed = self.needs.get(kind, ()) if isinstance(kind, str) else ()
+            data = {name: data[name] for name in ("fulfillment_type", *needed) if name in data}
+        found: dict[str, Any] = super().to_internal_value(data)
+        return found
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        missing = [name for name in self.needs[attrs["fulfillment_type"]] if name not in attrs]
+        if missing:
+            raise serializers.ValidationError({name: [_("This field is required.")] for name in missing})
+        return {"wish": dict(attrs)}
+
+
+KINDS = ["delivery", "collect-in-store"]
+
+
+class OptionsIn(serializers.Serializer[Any]):
+    cart_id = serializers.CharField(max_length=64)
+    fulfillment_type = serializers.ChoiceField(choices=KINDS, required=False, allow_null=True, default=None)
+
+
+class OlderOptionsIn(serializers.Serializer[Any]):
+    """Without a cart's id, the shopper's current cart is meant."""
+
+    cart_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
+    delivery_pincode = serializers.CharField(
+        max_length=12, required=False, allow_null=True, allow_blank=True, default=None
+    )
+
+
+class _SkuIn(serializers.Serializer[Any]):
+    product_id = serializers.CharField(max_length=64)
+    variant_id = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
+
+
+class ServiceabilityIn(serializers.Serializer[Any]):
+    """A cart or a list of skus; one unit of each. Without a pincode, collecting in a shop is meant."""
+
+    delivery_pincode = serializers.CharField(
+        max_length=12, required=False, allow_null=True, allow_blank=True, default=None
+    )
+    cart_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
+    items = _SkuIn(many=True, required=False, allow_null=True, max_length=rules.MAX_LINES)  # type: ignore[call-arg]
+    fulfillment_type = serializers.ChoiceField(choices=KINDS, required=False, allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        skus = [Sku(item["product_id"], item.get("variant_id") or "") for item in attrs.pop("items", None) or ()]
+        if not attrs["cart_id"] and not skus:
+            raise serializers.ValidationError({"cart_id": [_("This field is required.")]})
+        return {
+            "cart_id": attrs["cart_id"] or None,
+            "skus": skus,
+            "pincode": attrs["delivery_pincode"] or None,
+            "kind": attrs["fulfillment_type"],
+        }
+
+
 # --- out ------------------------------------------------------------------------------------------------------------
 def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
     """The contract's `Cart`. Names, contacts and addresses are masked for a known shopper who logged out (D-4)."""
@@ -99,14 +269,14 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
     shipping_known = quote.shipping_cost is not None
     shipping_amount = float(totals.shipping) if shipping_known else None
     problems = rules.readiness(quote)
-    promotion_savings, coupon_savings = float(totals.promotion_savings), float(totals.coupon_savings)
+    counts = bool(quote.coupon_code) and "coupon" not in quote.refusals
     out = {
         "id": row.id,
         "active": True,  # one that is closed or expired is not found
         "customer_note": None if masked else row.customer_note or None,
-        "is_promotion_applied": bool(totals.promotion_discount),
-        "is_coupon_applied": bool(quote.coupon_code),
-        "coupon_code": quote.coupon_code or None,
+        "is_promotion_applied": bool(totals.promotion_savings),
+        "is_coupon_applied": counts,
+        "coupon_code": quote.coupon_code if counts else None,
         "coupon_discount_amount": float(totals.coupon_discount),
         "coupon_discount_percent": float(percent_of(totals.coupon_discount, totals.amount)),
         "promotion_discount_amount": float(totals.promotion_discount),
@@ -127,6 +297,8 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
         "total_tax": float(totals.total_tax),
         "grand_total": float(totals.grand_total),
         "credit_balance_used": float(quote.credit_used),
+        "gift_card_amount": float(quote.gift_card_used),
+        "gift_card_last4": row.gift_card_last4 or None,
         "to_be_paid": float(totals.to_be_paid),
         "loyalty_points_redeemed": quote.points_redeemed,
         "loyalty_points_earned": quote.points_earned,
@@ -140,15 +312,15 @@ def cart(priced: PricedCart, *, shopper: Shopper) -> dict[str, Any]:
         "applied_promotions": quote.facts.get("applied_promotions", []),
         "applied_coupons": quote.facts.get("applied_coupons", []),
         "shipments": quote.facts.get("shipments", []),
-        "promotion_savings": promotion_savings,
-        "coupon_savings": coupon_savings,
+        "promotion_savings": float(totals.promotion_savings),
+        "coupon_savings": float(totals.coupon_savings),
         "other_savings": float(totals.other_savings),
         "total_savings": float(totals.promotion_savings + totals.coupon_savings + totals.other_savings),
         "free_shipping_threshold": quote.facts.get("free_shipping_threshold"),
         "status": "not-ready-for-payment" if problems else "ready-for-payment",
         "status_error_message": rules.problem_text(problems[0]) if problems else None,
     }
-    if quote.fulfillment is not None:  # the contract knows no null here
+    if quote.fulfillment is not None and "fulfillment" not in quote.refusals:  # the contract knows no null here
         out["fulfillment_preference"] = quote.fulfillment
     return out
 

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
-from django.utils import timezone
+from django.db import transaction
+from django.utils.translation import gettext as _
 
-from storefront import events
-from storefront.contracts import Shopper, Sku
+from storefront import addresses, limits
+from storefront.contracts import GiftCardFound, Shopper, Sku
+from storefront.errors import DomainError, Invalid
 from storefront.ids import new_id
 from storefront.models import Store
+from storefront.money import rounded
+from storefront.plugs import has, plug
+from storefront.pricing import Quote
 
 from . import rules, selectors, sql
-from .errors import CartExpired, CartNotFound, TooManyLines
+from .changes import Check, Held, accepted, change, expiry, tell
+from .errors import (
+    CartExpired,
+    CartNotFound,
+    CouponNotValid,
+    CreditNotAvailable,
+    FulfillmentNotAvailable,
+    GiftCardNotValid,
+    PointsNotAvailable,
+    TooManyLines,
+)
 from .models import Cart, CartLine
 from .selectors import PricedCart
 from .sql import CartRow, HeldLine
+
+# What an address that is in no book has not.
+NO_FLAGS = dict.fromkeys(("is_default_billing", "is_default_shipping", "is_phone_verified", "is_email_verified"), False)
 
 
 def create_cart(
@@ -45,11 +62,10 @@ def create_cart(
         id=new_id(),
         user_id=shopper.user_id,
         version=1,
-        expires_at=_expiry(store, now),
+        expires_at=expiry(store, now),
+        channel_id=shopper.channel_id or "",
         metadata=dict(metadata or {}),
         customer_note=customer_note,
-        billing_address=None,
-        shipping_address=None,
     )
     priced = selectors.price_cart(store=store, shopper=shopper, cart=cart, lines=wanted.values(), now=now)
     for sku, line in wanted.items():
@@ -64,9 +80,9 @@ def create_cart(
             raise refused
     # Nothing below is refused, so an outer transaction (an idempotency record's) needs no savepoint to go back to.
     with transaction.atomic(savepoint=False):
-        sql.insert_cart(store_id=store.pk, cart=cart, channel_id=shopper.channel_id or "", now=now)
+        sql.insert_cart(store_id=store.pk, cart=cart, now=now)
         sql.insert_lines(store_id=store.pk, cart_id=cart.id, lines=list(wanted.values()))
-        _tell(store, cart.id)
+        tell(store, cart.id)
     return priced
 
 
@@ -74,40 +90,25 @@ def set_quantity(*, store: Store, shopper: Shopper, cart_id: str, sku: Sku, quan
     """Makes the cart hold exactly `quantity` units of `sku`; 0 removes the line. The answer is the cart as it is then.
 
     Repeating a call changes nothing, and parallel calls on one cart all take effect. Stock is claimed by the order, not
-    here. Raises CartNotFound, CartExpired, ProductNotFound, TooManyLines and the refusals of `rules.refusal`. Six
-    statements and the catalogue's; up to three more where another write came between.
+    here. Raises CartNotFound, CartExpired, ProductNotFound, TooManyLines and the refusals of `rules.refusal`.
     """
-    cart = selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
-    held = selectors.lines(store=store, cart_id=cart_id)
-    changed = _changed(held, sku, quantity)
-    priced = selectors.price_cart(store=store, shopper=shopper, cart=cart, lines=changed, now=now)
-    if quantity:
-        refused = rules.refusal(priced.quote.sellables.get(sku), quantity, field="quantity")
+
+    def edit(held: Held) -> Held:
+        return held._replace(lines=_changed(held.lines, sku, quantity))
+
+    def check(quote: Quote) -> None:
+        refused = rules.refusal(quote.sellables.get(sku), quantity, field="quantity") if quantity else None
         if refused is not None:
             raise refused
-    expires_at = _expiry(store, now)
-    with transaction.atomic():
-        claimed = sql.claim(store_id=store.pk, cart=cart, expires_at=expires_at, now=now)
-        untouched = claimed is not None
-        if claimed is None:  # another write came first: read what it left, with the row locked
-            cart = selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now, lock=True)
-            held = selectors.lines(store=store, cart_id=cart_id)
-            changed = _changed(held, sku, quantity)
-            claimed = sql.claim(store_id=store.pk, cart=cart, expires_at=expires_at, now=now) or cart
-        _write(store, cart_id, held, sku, quantity)
-        _tell(store, cart_id)
-    if untouched:
-        return PricedCart(claimed, priced.quote)
-    return selectors.price_cart(
-        store=store, shopper=shopper, cart=claimed, lines=changed, now=now, sellables=priced.quote.sellables
-    )
+
+    return change(store=store, shopper=shopper, cart_id=cart_id, now=now, edit=edit, check=check)
 
 
 def delete_cart(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> None:
     """The cart is gone, and the next read is CartNotFound (D-17). Raises CartNotFound, CartExpired."""
     with transaction.atomic():
         selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now, lock=True)
-        _delete([cart_id])
+        delete_locked([cart_id])
 
 
 def delete_user_carts(*, store: Store, shopper: Shopper, user_id: str, now: datetime) -> None:
@@ -121,75 +122,167 @@ def delete_user_carts(*, store: Store, shopper: Shopper, user_id: str, now: date
         carts = list(selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk"))
         if not any(cart.expires_at > now for cart in carts):
             raise CartExpired if carts else CartNotFound
-        _delete([cart.pk for cart in carts])
+        delete_locked([cart.pk for cart in carts])
 
 
-# --- what other apps tell -------------------------------------------------------------------------------------------
-def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: str, **_: Any) -> None:
-    """A visitor logged in to an account: the cart that they hold keeps its id and becomes the account's (D-21).
+# --- wishes ---------------------------------------------------------------------------------------------------------
+def set_coupon(*, store: Store, shopper: Shopper, cart_id: str, code: str, now: datetime) -> PricedCart:
+    """The cart's one coupon, in place of any before it (D-26), in any spelling of its code (D-32).
 
-    `strategy` decides what is in it: `merge` unites the lines, the larger quantity winning; `guest_wins` keeps the
-    visitor's, `account_wins` the account's. An empty cart wins over nothing. The account's own open carts are deleted,
-    so that the one cart is current. Runs in the login's transaction; repeating it changes nothing; parallel logins to
-    one account take turns, and carts are locked in the order of their ids. Quantities are not checked against rules
-    here: the next read says what cannot be bought.
+    Raises CartNotFound, CartExpired and whatever the pricing steps say against it, naming `coupon_code`.
     """
-    if from_user_id == to_user_id:
-        return
-    now = timezone.now()
-    with transaction.atomic():
-        _take_turns("cart-merge", store.pk, to_user_id)
-        carts = list(
-            Cart.objects.select_for_update()
-            .filter(store=store, user_id__in=(from_user_id, to_user_id), closed_at=None, expires_at__gt=now)
-            .order_by("pk")
-        )
-        guests = [cart for cart in carts if cart.user_id == from_user_id]
-        accounts = [cart for cart in carts if cart.user_id == to_user_id]
-        if not guests:
-            return
-        cart = guests[-1]
-        if accounts:
-            _unite(store, cart, accounts[-1], strategy)
-            _delete([cart.pk for cart in accounts])
-        cart.user_id = to_user_id
-        cart.version += 1
-        cart.expires_at, cart.modified_at = _expiry(store, now), now
-        cart.save(force_update=True)
-        _tell(store, cart.pk)
+    if not has("OFFERS"):
+        selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
+        raise CouponNotValid(field="coupon_code")
+    return _wish(
+        *(store, shopper, cart_id, now),
+        check=accepted("coupon", "coupon_code"),
+        coupon_code=code.strip().upper(),
+    )
 
 
-def erase_carts(*, store: Store, user_id: str, **_: Any) -> None:
-    """A shopper's personal data must go (D-14): open carts are deleted, those of orders lose what names a person."""
-    with transaction.atomic():
-        carts = selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk")
-        _delete([cart.pk for cart in carts])
-        Cart.objects.filter(store=store, user_id=user_id).update(
-            billing_address=None, shipping_address=None, customer_note="", metadata={}
-        )
+def clear_coupon(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> PricedCart:
+    """Without a coupon nothing happens. Raises CartNotFound, CartExpired."""
+    return _wish(store, shopper, cart_id, now, coupon_code="")
 
 
-def purge_expired(*, now: datetime, batch: int, **_: Any) -> None:
-    """Deletes up to `batch` expired carts. Safe to repeat and to run twice at once.
+def set_points(*, store: Store, shopper: Shopper, cart_id: str, points: int, now: datetime) -> PricedCart:
+    """How many loyalty points should pay, in place of any number before. 0 takes the wish back.
 
-    A cart that someone writes to at this moment is left for the next time.
+    Raises CartNotFound, CartExpired and what the pricing steps say against it.
     """
-    ids = selectors.expired_cart_ids(now=now, limit=batch)
-    if not ids:
-        return
-    with transaction.atomic():
-        rows = Cart.objects.filter(pk__in=ids, closed_at=None, expires_at__lte=now).order_by("pk")
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        _delete([cart.pk for cart in rows])
+    field = "loyalty_point_redeemed"
+
+    def check(quote: Quote) -> None:
+        accepted("points", field)(quote)
+        if points and not quote.points_redeemed:  # no step keeps points here
+            raise PointsNotAvailable(field=field)
+
+    return _wish(store, shopper, cart_id, now, check=check, points_asked=points)
+
+
+def set_credit(*, store: Store, shopper: Shopper, cart_id: str, amount: Decimal, now: datetime) -> PricedCart:
+    """How much store credit should pay, in the store's currency, in place of any amount before. 0 takes it back.
+
+    Raises CartNotFound, CartExpired, Invalid for parts of the smallest unit, and what the pricing steps say against it.
+    """
+    field = "credit_balance_used"
+    if rounded(amount, store.currency) != amount:
+        raise Invalid(_("This is not an amount of money that can be paid."), field=field)
+
+    def check(quote: Quote) -> None:
+        accepted("credit", field)(quote)
+        if amount and not quote.credit_used:
+            raise CreditNotAvailable(field=field)
+
+    return _wish(store, shopper, cart_id, now, check=check, credit_asked=amount)
+
+
+def redeem_gift_card(
+    *, store: Store, shopper: Shopper, cart_id: str, code: str, pin: str, network: str, now: datetime
+) -> PricedCart:
+    """Lets a gift card pay what points and credit leave, in place of any card before (D-38).
+
+    Wrong codes and PINs all answer the same; they are counted for the shopper and their network, and too many are
+    TooManyRequests. Raises CartNotFound and CartExpired, too.
+    """
+    selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
+    brakes = [
+        *limits.rules("gift_card", store.pk, shopper.user_id),
+        *limits.rules("gift_card_network", store.pk, network),
+    ]
+    limits.hit(brakes)
+    if not has("GIFT_CARDS"):
+        raise GiftCardNotValid(field="gift_card_code")
+    try:
+        found: GiftCardFound = plug("GIFT_CARDS").find(store.pk, code=code, pin=pin)
+    except DomainError as error:
+        error.errors = error.errors or {"gift_card_code": [error.message]}
+        raise
+    limits.give_back(brakes)
+    return _wish(
+        *(store, shopper, cart_id, now),
+        check=accepted("gift_card", "gift_card_code"),
+        gift_card_id=found.card_id,
+        gift_card_last4=found.last4,
+    )
+
+
+def remove_gift_card(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> PricedCart:
+    """Without a card nothing happens. Raises CartNotFound, CartExpired."""
+    return _wish(store, shopper, cart_id, now, gift_card_id="", gift_card_last4="")
+
+
+def set_addresses(
+    *,
+    store: Store,
+    shopper: Shopper,
+    cart_id: str,
+    now: datetime,
+    ids: tuple[str, str] | None = None,
+    typed: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+) -> PricedCart:
+    """Billing and shipping address: two of the customer's own by their `ids`, or two typed ones.
+
+    A copy is kept; later changes of the book do not reach the cart. Raises CartNotFound, CartExpired, AddressNotFound
+    and Invalid naming fields as `billing_address.pincode`.
+    """
+    selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
+    billing, shipping = (
+        (selectors.book_address(store=store, shopper=shopper, address_id=pk) for pk in ids)
+        if ids is not None
+        else _typed(store, typed or ({}, {}))
+    )
+    return _wish(store, shopper, cart_id, now, billing_address=billing, shipping_address=shipping)
+
+
+def set_preference(
+    *, store: Store, shopper: Shopper, cart_id: str, wish: Mapping[str, Any], now: datetime
+) -> PricedCart:
+    """How the shopper wants to get the goods, in the contract's words; the rest is filled in and the cart priced anew.
+
+    Raises CartNotFound, CartExpired, FulfillmentNotAvailable and what the FULFILLMENT plug refuses.
+    """
+    priced = selectors.cart_detail(store=store, shopper=shopper, cart_id=cart_id, now=now)
+    if not has("FULFILLMENT"):
+        raise FulfillmentNotAvailable(field="fulfillment_type")
+    preference = plug("FULFILLMENT").preference(priced.quote, wish)
+    return _wish(
+        *(store, shopper, cart_id, now),
+        check=accepted("fulfillment", "fulfillment_type"),
+        fulfillment=preference,
+    )
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------
-def _expiry(store: Store, now: datetime) -> datetime:
-    return now + timedelta(days=store.cart_days)
+def _wish(
+    store: Store, shopper: Shopper, cart_id: str, now: datetime, *, check: Check | None = None, **wishes: Any
+) -> PricedCart:
+    """Sets fields of the cart's row."""
+
+    def edit(held: Held) -> Held:
+        return held._replace(row=held.row._replace(**wishes))
+
+    return change(store=store, shopper=shopper, cart_id=cart_id, now=now, edit=edit, check=check)
 
 
-def _changed(held: list[HeldLine], sku: Sku, quantity: int) -> list[HeldLine]:
+def _typed(store: Store, pair: tuple[Mapping[str, Any], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Two typed addresses in the contract's shape. Raises Invalid naming all that is wrong in both."""
+    found: list[dict[str, Any]] = []
+    wrong: dict[str, Sequence[object]] = {}
+    for name, data in zip(("billing_address", "shipping_address"), pair, strict=True):
+        try:
+            cleaned = addresses.cleaned(store=store, data=data, prefix=f"{name}.")
+        except Invalid as error:
+            wrong |= error.errors
+        else:
+            found.append({"id": None, **cleaned, **NO_FLAGS})
+    if wrong:
+        raise Invalid(next(iter(wrong.values()))[0], errors=wrong)
+    return found
+
+
+def _changed(held: Sequence[HeldLine], sku: Sku, quantity: int) -> list[HeldLine]:
     """The lines with `sku` at `quantity`, where it stood or else at the end. Raises TooManyLines."""
     changed = [line if line.sku != sku else line._replace(quantity=quantity) for line in held]
     if quantity == 0:
@@ -201,69 +294,8 @@ def _changed(held: list[HeldLine], sku: Sku, quantity: int) -> list[HeldLine]:
     return changed
 
 
-def _write(store: Store, cart_id: str, held: list[HeldLine], sku: Sku, quantity: int) -> None:
-    """Sets one line of a cart that the caller has claimed: at most one statement."""
-    where = {"store_id": store.pk, "cart_id": cart_id}
-    line = next((line for line in held if line.sku == sku), None)
-    if line is None:
-        if quantity:
-            sql.insert_lines(**where, lines=[HeldLine(0, sku, quantity)])
-    elif quantity:
-        sql.set_line(**where, pk=line.pk, quantity=quantity)
-    else:
-        sql.delete_line(**where, pk=line.pk)
-
-
-def _rows(store: Store, cart: Cart, lines: Iterable[HeldLine]) -> list[CartLine]:
-    return [CartLine(store=store, cart=cart, **line.sku._asdict(), quantity=line.quantity) for line in lines]
-
-
-def _delete(cart_ids: Sequence[str]) -> None:
+def delete_locked(cart_ids: Sequence[str]) -> None:
     """Deletes carts that the caller has locked, lines first. A lock keeps lines from being added meanwhile."""
     if cart_ids:
         CartLine.objects.filter(cart__in=cart_ids).delete()
         Cart.objects.filter(pk__in=cart_ids).delete()
-
-
-def _unite(store: Store, cart: Cart, account: Cart, strategy: str) -> None:
-    """Fills the visitor's cart as the strategy says. Both are locked; the caller saves `cart`."""
-    own, other = (selectors.lines(store=store, cart_id=found.pk) for found in (cart, account))
-    if not own and not other:
-        return
-    if own and other and strategy == "guest_wins":
-        return
-    if own and other and strategy == "account_wins":
-        CartLine.objects.filter(cart=cart).delete()
-        CartLine.objects.bulk_create(_rows(store, cart, other))
-        for name in ("metadata", "customer_note", "billing_address", "shipping_address"):
-            setattr(cart, name, getattr(account, name))
-        return
-    quantities = {line.sku: line.quantity for line in own}
-    larger = [line for line in other if line.quantity > quantities.get(line.sku, 0)]
-    CartLine.objects.bulk_create(
-        _rows(store, cart, larger),
-        update_conflicts=True,
-        unique_fields=["cart", "product_id", "variant_id"],
-        update_fields=["quantity"],
-    )
-    cart.metadata = {**account.metadata, **cart.metadata}
-    cart.customer_note = cart.customer_note or account.customer_note
-    cart.billing_address = cart.billing_address or account.billing_address
-    cart.shipping_address = cart.shipping_address or account.shipping_address
-
-
-def _take_turns(*names: str) -> None:
-    """Makes transactions with these names follow one another. SQLite has one writer at a time anyway."""
-    if connection.vendor == "postgresql":
-        digest = hashlib.sha256("\x1f".join(names).encode()).digest()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
-
-
-def _tell(store: Store, cart_id: str) -> None:
-    """Sends `cart.updated` after commit. A listener that fails is logged and undoes nothing."""
-
-    def tell() -> None:  # a function, for Django names it in the log and cannot name a partial
-        events.send("cart.updated", store=store, cart_id=cart_id)
-
-    transaction.on_commit(tell, robust=True)

@@ -7,34 +7,49 @@ Every one names the store; the rules are elsewhere, in selectors and services. R
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
 from django.db import connection
 
 from storefront.contracts import Sku
+from storefront.money import ZERO
 
 from .models import Cart, CartLine
 
 CART = Cart._meta.db_table
 LINE = CartLine._meta.db_table
-_COLUMNS = "id, user_id, version, expires_at, metadata, customer_note, billing_address, shipping_address"
-_OPEN = f"SELECT {_COLUMNS} FROM {CART} WHERE store_id = %s AND user_id = %s AND closed_at IS NULL"
 
 
 class CartRow(NamedTuple):
-    """An open cart as light as it can be. Set fields with `_replace`."""
+    """An open cart as light as it can be. Set fields with `_replace`. Each is the column of its name."""
 
     id: str
     user_id: str
     version: int
     expires_at: datetime
-    metadata: dict[str, str]
-    customer_note: str
-    billing_address: dict[str, Any] | None
-    shipping_address: dict[str, Any] | None
+    channel_id: str = ""
+    metadata: Mapping[str, str] = {}
+    customer_note: str = ""
+    billing_address: Mapping[str, Any] | None = None
+    shipping_address: Mapping[str, Any] | None = None
+    coupon_code: str = ""
+    points_asked: int = 0
+    credit_asked: Decimal = ZERO
+    gift_card_id: str = ""
+    gift_card_last4: str = ""
+    fulfillment: Mapping[str, Any] | None = None
+
+
+# What a shopper wants of a cart beside its lines. A change writes those that it changed.
+WISHES = (
+    *("billing_address", "shipping_address", "coupon_code", "points_asked", "credit_asked"),
+    *("gift_card_id", "gift_card_last4", "fulfillment"),
+)
+_OPEN = f"SELECT {', '.join(CartRow._fields)} FROM {CART} WHERE store_id = %s AND user_id = %s AND closed_at IS NULL"
 
 
 class HeldLine(NamedTuple):
@@ -66,24 +81,19 @@ def lines(*, store_id: str, cart_id: str) -> list[HeldLine]:
     return [HeldLine(pk, Sku(product_id, variant_id), quantity) for pk, product_id, variant_id, quantity in rows]
 
 
+def row_of(cart: Cart) -> CartRow:
+    """The same of a model's instance."""
+    return CartRow(*(getattr(cart, name) for name in CartRow._fields))
+
+
 # --- writes ---------------------------------------------------------------------------------------------------------
-def insert_cart(*, store_id: str, cart: CartRow, channel_id: str, now: datetime) -> None:
+def insert_cart(*, store_id: str, cart: CartRow, now: datetime) -> None:
+    columns = ("store_id", *CartRow._fields, "created_at", "modified_at")
     moment = _moment_in(now)
+    values = [_in(name, value) for name, value in zip(CartRow._fields, cart, strict=True)]
     _execute(
-        f"INSERT INTO {CART} (store_id, id, user_id, version, expires_at, metadata, customer_note, channel_id,"
-        " created_at, modified_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            store_id,
-            cart.id,
-            cart.user_id,
-            cart.version,
-            _moment_in(cart.expires_at),
-            orjson.dumps(cart.metadata).decode(),
-            cart.customer_note,
-            channel_id,
-            moment,
-            moment,
-        ],
+        f"INSERT INTO {CART} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",
+        [store_id, *values, moment, moment],
     )
 
 
@@ -94,14 +104,22 @@ def insert_lines(*, store_id: str, cart_id: str, lines: Sequence[HeldLine]) -> N
     _execute(f"INSERT INTO {LINE} (store_id, cart_id, product_id, variant_id, quantity) VALUES {values}", parameters)
 
 
-def claim(*, store_id: str, cart: CartRow, expires_at: datetime, now: datetime) -> CartRow | None:
-    """Raises the version of an open cart that nobody has written to since it was read, and so locks it; else None."""
+def claim(*, store_id: str, before: CartRow, after: CartRow, now: datetime) -> CartRow | None:
+    """Writes the wishes of `after` and its expiry if nobody has written to the cart since it was read as `before`, and
+    so locks it; else None. Raises the version."""
+    changed = [name for name in WISHES if getattr(before, name) != getattr(after, name)]
+    settings = "".join(f", {name} = %s" for name in changed)
     claimed = _execute(
-        f"UPDATE {CART} SET version = version + 1, expires_at = %s, modified_at = %s"
+        f"UPDATE {CART} SET version = version + 1, expires_at = %s, modified_at = %s{settings}"
         " WHERE store_id = %s AND id = %s AND user_id = %s AND version = %s AND closed_at IS NULL",
-        [_moment_in(expires_at), _moment_in(now), store_id, cart.id, cart.user_id, cart.version],
+        [
+            _moment_in(after.expires_at),
+            _moment_in(now),
+            *(_in(name, getattr(after, name)) for name in changed),
+            *(store_id, before.id, before.user_id, before.version),
+        ],
     )
-    return cart._replace(version=cart.version + 1, expires_at=expires_at) if claimed else None
+    return after._replace(version=before.version + 1) if claimed else None
 
 
 def set_line(*, store_id: str, cart_id: str, pk: int, quantity: int) -> None:
@@ -111,11 +129,18 @@ def set_line(*, store_id: str, cart_id: str, pk: int, quantity: int) -> None:
     )
 
 
-def delete_line(*, store_id: str, cart_id: str, pk: int) -> None:
-    _execute(f"DELETE FROM {LINE} WHERE store_id = %s AND cart_id = %s AND id = %s", [store_id, cart_id, pk])
+def delete_lines(*, store_id: str, cart_id: str, pks: Iterable[int]) -> None:
+    wanted = list(pks)
+    _execute(
+        f"DELETE FROM {LINE} WHERE store_id = %s AND cart_id = %s AND id IN ({', '.join(['%s'] * len(wanted))})",
+        [store_id, cart_id, *wanted],
+    )
 
 
 # --- how ------------------------------------------------------------------------------------------------------------
+_JSON = frozenset(["metadata", "billing_address", "shipping_address", "fulfillment"])
+
+
 def _fetch(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
@@ -130,11 +155,26 @@ def _execute(sql: str, parameters: Sequence[Any]) -> int:
 
 
 def _cart(sql: str, parameters: Sequence[Any]) -> CartRow | None:
-    for pk, user_id, version, expires_at, metadata, note, billing, shipping in _fetch(sql, parameters):
-        return CartRow(
-            pk, user_id, version, _moment_out(expires_at), _json(metadata) or {}, note, _json(billing), _json(shipping)
+    for found in _fetch(sql, parameters):
+        row = CartRow._make(found)
+        return row._replace(
+            expires_at=_moment_out(row.expires_at),
+            metadata=_json(row.metadata) or {},
+            billing_address=_json(row.billing_address),
+            shipping_address=_json(row.shipping_address),
+            credit_asked=Decimal(str(row.credit_asked)) if row.credit_asked else ZERO,
+            fulfillment=_json(row.fulfillment),
         )
     return None
+
+
+def _in(name: str, value: Any) -> Any:
+    """A value as its column takes it."""
+    if name in _JSON:
+        return None if value is None else orjson.dumps(value).decode()
+    if name == "expires_at":
+        return _moment_in(value)
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _json(value: Any) -> Any:

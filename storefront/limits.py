@@ -46,6 +46,14 @@ return 0
 """
 
 
+_GIVE_BACK = """
+for _, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
+end
+return 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """At most `count` hits on `key` in `seconds`."""
@@ -101,6 +109,28 @@ def clear(wanted: Iterable[Rule]) -> None:
     with connection.cursor() as cursor:
         for key in keys:
             cursor.execute("DELETE FROM storefront_ratecounter WHERE key = %s", [key])
+
+
+def give_back(wanted: Iterable[Rule]) -> None:
+    """Takes one hit back from every rule, after a success where only failures count. What others hit stays."""
+    wanted = list(wanted)
+    if not wanted:
+        return
+    keys = [f"limit:{rule.key}" for rule in wanted]
+    given = redis_client.quietly(lambda client: client.eval(_GIVE_BACK, len(keys), *keys) or True)
+    if given is not None:
+        return
+    if redis_client.configured():
+        with connection.cursor() as cursor:
+            for rule in wanted:
+                sql = "UPDATE storefront_ratecounter SET count = count - 1 WHERE key = %s AND count > 0"
+                cursor.execute(sql, [rule.key])
+        return
+    with _memory_lock:
+        for rule in wanted:
+            count, resets = _memory.get(rule.key, (0, 0.0))
+            if count > 0:
+                _memory[rule.key] = (count - 1, resets)
 
 
 def _hit_redis(wanted: list[Rule]) -> int | None:

@@ -18,7 +18,14 @@ from storefront.api import Access, StoreViewSet
 from storefront.contract import Operation
 
 BASE = "/api/v1/{store_id}/storefront"
-COMPLETE_TAGS = ("auth", "catalog", "common", "store")  # modules of which every operation must be served
+COMPLETE_TAGS = (
+    "auth",
+    "carts",
+    "catalog",
+    "common",
+    "fulfillment",
+    "store",
+)  # modules of which every operation must be served
 
 _REFUSALS = {
     "400": "Bad Request",

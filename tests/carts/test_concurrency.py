@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from carts import services
+from carts import lifecycle, services
 from carts.models import Cart, CartLine
 from storefront import events
 from storefront.contracts import Shopper, Sku
@@ -104,7 +104,7 @@ def test_a_cart_that_ended_while_it_was_written_to_is_not_found_and_not_changed(
         elif ending == "closed":
             Cart.objects.update(closed_at=timezone.now(), version=9)
         else:
-            services.merge_carts(store=store, from_user_id="guest-1", to_user_id="account", strategy="merge")
+            lifecycle.merge_carts(store=store, from_user_id="guest-1", to_user_id="account", strategy="merge")
 
     FakeCatalog.meanwhile.append(end)
     response = api.post(f"/carts/{cart.pk}/items", body(cup, 2))
@@ -226,7 +226,7 @@ def test_many_visitors_who_log_in_to_one_account_leave_one_cart_with_everything(
 
     def log_in(number: int) -> None:
         start()
-        services.merge_carts(store=store, from_user_id=f"visitor-{number}", to_user_id="account", strategy="merge")
+        lifecycle.merge_carts(store=store, from_user_id=f"visitor-{number}", to_user_id="account", strategy="merge")
 
     in_parallel(log_in, WORKERS)
     cart = Cart.objects.get()
@@ -247,7 +247,7 @@ def test_writes_by_the_visitor_during_the_login_are_kept_or_refused(
         client = client_of(store, shopper)
         start()
         if number == 0:
-            services.merge_carts(store=store, from_user_id="guest-1", to_user_id="account", strategy="merge")
+            lifecycle.merge_carts(store=store, from_user_id="guest-1", to_user_id="account", strategy="merge")
             return 200
         return int(client.post(f"/carts/{cart.pk}/items", body(skus[number], 1)).status_code)
 
@@ -266,8 +266,8 @@ def test_parallel_purges_delete_each_cart_once(store: Store, shopper: Shopper, t
 
     def purge(number: int) -> None:
         start()
-        services.purge_expired(now=timezone.now(), batch=100)
+        lifecycle.purge_expired(now=timezone.now(), batch=100)
 
     in_parallel(purge, 4)
-    services.purge_expired(now=timezone.now(), batch=100)  # what each took for locked by the other
+    lifecycle.purge_expired(now=timezone.now(), batch=100)  # what each took for locked by the other
     assert list(Cart.objects.values_list("pk", flat=True)) == [live.pk]

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from carts import services
+from carts import lifecycle
 from carts.models import Cart, CartLine
 from storefront import services as kernel
 from storefront.contracts import Shopper, Sku
@@ -106,10 +106,10 @@ def test_expired_carts_are_purged_in_batches_and_others_stay(
     Cart.objects.filter(pk=closed.pk).update(closed_at=START)
     live = new_cart(store, shopper, {tea: 1}, now=START + timedelta(days=29))
     later = START + DAYS + timedelta(days=1)
-    services.purge_expired(now=later, batch=2)
+    lifecycle.purge_expired(now=later, batch=2)
     assert set(Cart.objects.values_list("pk", flat=True)) == {old[2].pk, old[3].pk, closed.pk, live.pk}
     for _time in range(2):
-        services.purge_expired(now=later, batch=100)
+        lifecycle.purge_expired(now=later, batch=100)
     assert set(Cart.objects.values_list("pk", flat=True)) == {closed.pk, live.pk}
     assert CartLine.objects.count() == 2
 
@@ -125,6 +125,6 @@ def test_a_purged_cart_is_simply_not_found(
 ) -> None:
     cart = new_cart(store, shopper, {tea: 1})
     clock.move_to(START + DAYS)
-    services.purge_expired(now=timezone.now(), batch=10)
+    lifecycle.purge_expired(now=timezone.now(), batch=10)
     assert_is_error(api.get(f"/carts/{cart.pk}"), 404, "cart_not_found")
     assert_is_error(api.get("/carts/users/guest-1"), 404, "cart_not_found")

@@ -1,0 +1,118 @@
+"""What becomes of carts without their shopper's doing: logins, erasure, the end of their time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from storefront.models import Store
+
+from . import selectors
+from .changes import expiry, tell
+from .models import Cart, CartLine
+from .services import delete_locked
+from .sql import HeldLine
+
+
+def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: str, **_: Any) -> None:
+    """A visitor logged in to an account: the cart that they hold keeps its id and becomes the account's (D-21).
+
+    `strategy` decides what is in it: `merge` unites the lines, the larger quantity winning; `guest_wins` keeps the
+    visitor's, `account_wins` the account's. An empty cart wins over nothing. The account's own open carts are deleted,
+    so that the one cart is current. Runs in the login's transaction; repeating it changes nothing; parallel logins to
+    one account take turns, and carts are locked in the order of their ids. Quantities are not checked against rules
+    here: the next read says what cannot be bought.
+    """
+    if from_user_id == to_user_id:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        _take_turns("cart-merge", store.pk, to_user_id)
+        carts = list(
+            Cart.objects.select_for_update()
+            .filter(store=store, user_id__in=(from_user_id, to_user_id), closed_at=None, expires_at__gt=now)
+            .order_by("pk")
+        )
+        guests = [cart for cart in carts if cart.user_id == from_user_id]
+        accounts = [cart for cart in carts if cart.user_id == to_user_id]
+        if not guests:
+            return
+        cart = guests[-1]
+        if accounts:
+            _unite(store, cart, accounts[-1], strategy)
+            delete_locked([cart.pk for cart in accounts])
+        cart.user_id = to_user_id
+        cart.version += 1
+        cart.expires_at, cart.modified_at = expiry(store, now), now
+        cart.save(force_update=True)
+        tell(store, cart.pk)
+
+
+def erase_carts(*, store: Store, user_id: str, **_: Any) -> None:
+    """A shopper's personal data must go (D-14): open carts are deleted, those of orders lose what names a person."""
+    with transaction.atomic():
+        carts = selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk")
+        delete_locked([cart.pk for cart in carts])
+        Cart.objects.filter(store=store, user_id=user_id).update(
+            billing_address=None, shipping_address=None, customer_note="", metadata={}
+        )
+
+
+def purge_expired(*, now: datetime, batch: int, **_: Any) -> None:
+    """Deletes up to `batch` expired carts. Safe to repeat and to run twice at once.
+
+    A cart that someone writes to at this moment is left for the next time.
+    """
+    ids = selectors.expired_cart_ids(now=now, limit=batch)
+    if not ids:
+        return
+    with transaction.atomic():
+        rows = Cart.objects.filter(pk__in=ids, closed_at=None, expires_at__lte=now).order_by("pk")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        delete_locked([cart.pk for cart in rows])
+
+
+# --- helpers --------------------------------------------------------------------------------------------------------
+def _rows(store: Store, cart: Cart, lines: Iterable[HeldLine]) -> list[CartLine]:
+    return [CartLine(store=store, cart=cart, **line.sku._asdict(), quantity=line.quantity) for line in lines]
+
+
+def _unite(store: Store, cart: Cart, account: Cart, strategy: str) -> None:
+    """Fills the visitor's cart as the strategy says. Both are locked; the caller saves `cart`."""
+    own, other = (selectors.lines(store=store, cart_id=found.pk) for found in (cart, account))
+    if not own and not other:
+        return
+    if own and other and strategy == "guest_wins":
+        return
+    if own and other and strategy == "account_wins":
+        CartLine.objects.filter(cart=cart).delete()
+        CartLine.objects.bulk_create(_rows(store, cart, other))
+        for name in ("metadata", "customer_note", "billing_address", "shipping_address"):
+            setattr(cart, name, getattr(account, name))
+        return
+    quantities = {line.sku: line.quantity for line in own}
+    larger = [line for line in other if line.quantity > quantities.get(line.sku, 0)]
+    CartLine.objects.bulk_create(
+        _rows(store, cart, larger),
+        update_conflicts=True,
+        unique_fields=["cart", "product_id", "variant_id"],
+        update_fields=["quantity"],
+    )
+    cart.metadata = {**account.metadata, **cart.metadata}
+    cart.customer_note = cart.customer_note or account.customer_note
+    cart.billing_address = cart.billing_address or account.billing_address
+    cart.shipping_address = cart.shipping_address or account.shipping_address
+
+
+def _take_turns(*names: str) -> None:
+    """Makes transactions with these names follow one another. SQLite has one writer at a time anyway."""
+    if connection.vendor == "postgresql":
+        digest = hashlib.sha256("\x1f".join(names).encode()).digest()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
