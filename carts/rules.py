@@ -96,8 +96,10 @@ def readiness(quote: Quote) -> tuple[Problem, ...]:
     if needs_delivery(quote):
         if quote.billing_address is None or quote.shipping_address is None:
             found.append(Problem("address_missing"))
-        chosen = quote.fulfillment is not None and "fulfillment" not in quote.refusals
-        if not chosen and has("FULFILLMENT"):  # a shop that keeps delivery elsewhere is not asked
+        refused = quote.refusals.get("fulfillment")
+        if refused is not None:
+            found.append(Problem(refused.code, message=refused.message))
+        elif quote.fulfillment is None and has("FULFILLMENT"):  # a shop that keeps delivery elsewhere is not asked
             found.append(Problem("fulfillment_missing"))
     return tuple(found)
 

@@ -175,15 +175,12 @@ class DeliveryViewSet(_CartViews):
 
     def of_cart(self, request: Request, store_id: str) -> Response:
         data = self.read(request)
-        found = delivery.options(**self._where(cart_id=data["cart_id"]), kind=data["fulfillment_type"], pincode=None)
-        return self._found(found)
+        return self._found(delivery.options(**self._where(cart_id=data["cart_id"]), kind=data["fulfillment_type"]))
 
     def older_of_cart(self, request: Request, store_id: str) -> Response:
         data = self.read(request)
-        found = delivery.options(
-            **self._where(cart_id=data["cart_id"]), kind=None, pincode=data["delivery_pincode"] or None
-        )
-        return self._found(delivery.as_older(found))
+        found = delivery.older_options(**self._where(cart_id=data["cart_id"]), pincode=data["delivery_pincode"] or None)
+        return self._found(found)
 
     def serviceability(self, request: Request, store_id: str) -> Response:
         return self._found(delivery.serviceability(**self._where(), **self.read(request)))

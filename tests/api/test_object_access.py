@@ -34,6 +34,12 @@ ADDRESS = {
     "country": "India",
 }
 BODIES: dict[str, Any] = {
+    "apply-coupon": {"coupon_code": "TEN"},
+    "create-cart-address": {"billing_address": ADDRESS, "shipping_address": ADDRESS},
+    "redeem-credit-balance": {"credit_balance_used": 1},
+    "redeem-gift-card": {"gift_card_code": "GIFT-1"},
+    "redeem-loyalty-points": {"loyalty_point_redeemed": 1},
+    "update-fulfillment-preference": {"fulfillment_type": "delivery", "shipments": []},
     "update-cart": {"product_id": "p", "variant_id": None, "quantity": 1},
     "update-user": {"first_name": "Mallory"},
     "update-notification-preferences": {"notification_preferences": {}},

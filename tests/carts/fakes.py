@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from storefront.contracts import GiftCardFound, Offer, Sellable, Shopper, Sku
-from storefront.errors import DomainError, Unauthenticated
+from storefront.errors import DomainError, Invalid, Unauthenticated
 from storefront.money import rounded
 from storefront.pricing import Discount, Quote
 
@@ -172,6 +172,14 @@ class FakeFulfillment:
                 "shipments": shipments if able else [],
             },
         }
+
+    def older_options(self, quote: Quote, *, pincode: str | None) -> dict[str, Any]:
+        if pincode == "x":
+            raise Invalid("Enter a valid PIN code.", field="delivery_pincode")
+        found = self.options(quote, pincode=pincode, kind=None)
+        methods = [method for shipment in found["deliver"]["shipments"] for method in shipment["shipping_methods"]]
+        deliver = {"is_serviceable": found["deliver"]["is_serviceable"], "shipping_methods": methods[:1]}
+        return {**found, "deliver": deliver}
 
     def preference(self, quote: Quote, wish: Any) -> dict[str, Any]:
         if wish["fulfillment_type"] == "collect-in-store":
