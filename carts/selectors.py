@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -111,9 +110,9 @@ def book_address(*, store: Store, shopper: Shopper, address_id: str) -> Mapping[
     """An address of the shopper's own customer, in the contract's shape: one query. Raises AddressNotFound."""
     if not shopper.is_logged_in or shopper.customer_id is None or not apps.is_installed("customers"):
         raise AddressNotFound
-    customers = import_module("customers.selectors")
-    found: Mapping[str, Any] = customers.address(store=store, customer_id=shopper.customer_id, address_id=address_id)
-    return found
+    from customers import selectors as customers
+
+    return customers.address(store=store, customer_id=shopper.customer_id, address_id=address_id, shopper=shopper)
 
 
 def offers(*, store: Store, shopper: Shopper, cart_id: str, kind: str, now: datetime) -> Sequence[Offer]:
