@@ -27,7 +27,11 @@ DEFAULT_CLAIMS = (  # locked in this order, whoever asks
     "catalog.claims.StockClaims",
     "promotions.claims.OfferClaims",
     "wallets.claims.WalletClaims",
+    "payments.claims.CreditLineClaims",
 )
+DEFAULT_PAYMENT_GATEWAYS: dict[str, dict[str, Any]] = {
+    "sandbox": {"NAME": "payments.sandbox.Sandbox", "OPTIONS": {}},  # in development only, see PAYMENT_SANDBOX
+}
 
 DEFAULT_LIMITS: dict[str, str] = {
     # name: "count/seconds" a key; several rules are separated by a blank; "" lifts the limit.
@@ -46,6 +50,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "upload": "30/3600",  # uploads per caller
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network
+    "mandate_create": "20/3600",  # new mandates per customer; each asks a bank
+    "mandate_change": "120/3600",  # changes of mandates, and questions to their provider, per customer
 }
 
 
@@ -68,6 +74,7 @@ class Conf:
     SHIPPING_RATES: str = "fulfillment.rates.ZoneRates"
     SHIPPING_CARRIERS: dict[str, str] = field(default_factory=dict)  # code to class, over those of fulfillment.carriers
     TAX: str = "carts.tax.GoodsAndServicesTax"
+    PAYMENT_GATEWAYS: dict[str, dict[str, Any]] = field(default_factory=dict)  # code to NAME, OPTIONS; over the default
     SEARCH_OPTIONS: dict[str, Any] = field(default_factory=dict)  # of a search server: url, key, timeout, prefix
     # keys; bytes are derived from them, so any long random text will do. The first signs, the others still verify.
     SECRET_KEYS: tuple[str, ...] = ()  # empty: SECRET_KEY and SECRET_KEY_FALLBACKS
@@ -116,6 +123,12 @@ class Conf:
     MESSAGE_TIMEOUT_SECONDS: float = 8.0
     CHANNELS: dict[str, str] = field(default_factory=dict)  # code to class, over those of messaging.drivers
     SWEEP_SECONDS: int = 5
+    # payments
+    PAYMENT_SANDBOX: bool = False  # lets gateways that move no money work without DEBUG
+    PAYMENT_TIMEOUT_SECONDS: float = 10.0  # of one call to a gateway
+    PAYMENT_REFRESH_SECONDS: int = 60  # how long saved cards and methods are believed before the gateway is asked again
+    MANDATE_DEBIT_RETRIES: int = 3  # after a failure that may pass
+    MANDATE_DEBIT_RETRY_SECONDS: int = 86_400  # between them
     # staff
     STAFF_TWO_FACTOR: str = "required"  # required | optional
     STAFF_SESSION_SECONDS: int = 12 * 3600

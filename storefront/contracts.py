@@ -418,7 +418,7 @@ class Offers(Protocol):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
     """What an order takes of something scarce: `amount` of `resource` ("stock", "coupon", "promotion", "points",
-    "credit", "gift_card") named `key`, for `owner`, the order's own id ("" while there is none). The same claim made
+    "credit", "gift_card", "credit_line") named `key`, for `owner`, the order's own id ("" while there is none). The same claim made
     again is the same claim. The app that keeps a resource makes its keys and alone reads them."""
 
     resource: str
@@ -459,23 +459,189 @@ class PaymentEvent:
     currency: str
 
 
+class GatewayRefused(Exception):
+    """The gateway understood and said no; asking again changes nothing. `code` is short, stable, and goes to the shop's
+    client; it holds nothing personal. What may work later is `storefront.errors.Unavailable` instead."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedCardFacts:
+    """A card that a gateway keeps for a customer. There is no place for its number: `reference` is the gateway's token
+    and `fingerprint` its word that two tokens are one card. Months 1 to 12, four-digit years."""
+
+    reference: str
+    fingerprint: str
+    last4: str
+    expiry_month: int
+    expiry_year: int
+    brand: str = ""  # VISA, MASTERCARD, RUPAY, ...
+    kind: str = ""  # CREDIT | DEBIT | PREPAID
+    issuer: str = ""
+    issuer_country: str = ""
+    country_code: str = ""
+    bank_code: str = ""
+    bin: str = ""  # the first six digits, which say who issued the card, or ""
+    holder_name: str = ""
+    nickname: str = ""
+    can_have_mandate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedMethodFacts:
+    """A UPI address or a wallet that a gateway keeps for a customer. Amounts are in the store's currency."""
+
+    kind: str  # upi_collect | wallet
+    reference: str  # the gateway's own; the address itself for UPI
+    wallet: str = ""
+    linked: bool = False
+    phone: str = ""
+    balance: Decimal | None = None
+    use_count: int = 0
+    last_used_at: datetime | None = None
+    refreshed_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BankAccount:
+    """Where a mandate debits. Never log it."""
+
+    account_number: str
+    ifsc: str
+    beneficiary_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MandateFacts:
+    """What a gateway says of a mandate. `status` is created (the customer has still to agree, or their bank), active,
+    paused, revoked or error; `reason` says why it is an error."""
+
+    reference: str
+    status: str
+    max_amount: Decimal
+    start_at: datetime
+    end_at: datetime
+    mandate_type: str = ""
+    frequency: str = ""
+    bank_name: str = ""
+    bank_account_type: str = ""
+    block_fund: bool = False
+    revokable_by_customer: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DebitFacts:
+    """What a gateway says of one debit of a mandate: pending, success or failed. `retry`: a failure that may pass, such
+    as too little money in the account."""
+
+    debit_id: str
+    status: str
+    reference: str = ""
+    retry: bool = False
+    reason: str = ""
+
+
 class PaymentGateway(Protocol):
-    """`PAYMENT_GATEWAYS`, by code. Called after commit, so each call may be repeated with the same ids."""
+    """`PAYMENT_GATEWAYS`, by code: whoever moves the money. Called outside of transactions, so each call may be repeated
+    with the same ids, and must then have the effect of one.
+
+    Made once per account of a store with keyword arguments: `timeout` (seconds for one call), the `OPTIONS` of the
+    setting, and the account's credentials, named in the class attribute `credential_names`. A class attribute
+    `sandbox = True` says that no money moves; such a gateway works in development only, unless PAYMENT_SANDBOX says
+    otherwise. Every call raises `storefront.errors.Unavailable` when no answer can be had in time, and GatewayRefused.
+    Prove yours with `storefront.testing.GatewayContract`.
+    """
 
     def start(
         self, *, store_id: str, payment_id: str, amount: Decimal, currency: str, details: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Begins a payment; what the client needs to go on. Raises Unavailable."""
+        """Begins a payment; what the client needs to go on."""
         ...
 
     def status(self, *, store_id: str, payment_id: str) -> PaymentEvent:
         """The gateway's own word on a payment."""
         ...
 
-    def refund(self, *, store_id: str, payment_id: str, refund_id: str, amount: Decimal) -> PaymentEvent: ...
+    def refund(self, *, store_id: str, payment_id: str, refund_id: str, amount: Decimal) -> PaymentEvent:
+        """Gives back a part or all of a payment. Raises GatewayRefused for more than is left of it."""
+        ...
 
     def events(self, *, store_id: str, headers: Mapping[str, str], body: bytes) -> list[PaymentEvent]:
         """The events in a callback. Raises PermissionError when its signature does not hold."""
+        ...
+
+    def customer(self, *, store_id: str, customer_id: str) -> str:
+        """The gateway's reference of this customer, made unless there is one."""
+        ...
+
+    def saved_cards(self, *, store_id: str, customer_reference: str) -> Sequence[SavedCardFacts]:
+        """The cards that this customer asked to be kept. Empty for an unknown one."""
+        ...
+
+    def saved_methods(self, *, store_id: str, customer_reference: str) -> Sequence[SavedMethodFacts]:
+        """Their UPI addresses and wallets. Empty for an unknown one."""
+        ...
+
+    def forget_customer(self, *, store_id: str, customer_reference: str) -> None:
+        """Deletes what is kept of this customer. An unknown one is no error."""
+        ...
+
+
+@runtime_checkable
+class MandateGateway(Protocol):
+    """What a `PaymentGateway` that takes mandates offers beside it. The same rules."""
+
+    def create_mandate(
+        self,
+        *,
+        store_id: str,
+        mandate_id: str,
+        customer_reference: str,
+        bank: BankAccount,
+        payment_method_type: str,
+        payment_method: str,
+        gateway_reference_id: str,
+        max_amount: Decimal | None,
+        currency: str,
+    ) -> MandateFacts:
+        """Asks for a mandate; the same one for the same `mandate_id`. `max_amount` is for one debit; None leaves it to
+        the gateway. Raises GatewayRefused."""
+        ...
+
+    def mandate(self, *, store_id: str, reference: str) -> MandateFacts:
+        """The mandate as the gateway has it now."""
+        ...
+
+    def change_mandate(
+        self, *, store_id: str, reference: str, max_amount: Decimal | None, end_at: datetime | None
+    ) -> MandateFacts:
+        """Changes what is not None. Raises GatewayRefused unless the mandate is active and the values are allowed."""
+        ...
+
+    def pause_mandate(self, *, store_id: str, reference: str) -> MandateFacts:
+        """Raises GatewayRefused for one that is neither active nor paused."""
+        ...
+
+    def resume_mandate(self, *, store_id: str, reference: str) -> MandateFacts:
+        """Raises GatewayRefused for one that is neither paused nor active."""
+        ...
+
+    def revoke_mandate(self, *, store_id: str, reference: str) -> MandateFacts:
+        """Ends it for good."""
+        ...
+
+    def debit(
+        self, *, store_id: str, reference: str, debit_id: str, amount: Decimal, currency: str, order_number: str
+    ) -> DebitFacts:
+        """Takes money by the mandate, once for each `debit_id`. Refusals are failed debits, not exceptions."""
+        ...
+
+    def debit_status(self, *, store_id: str, debit_id: str) -> DebitFacts | None:
+        """The gateway's word on a debit; None for one that it never heard of."""
         ...
 
 

@@ -17,6 +17,8 @@ from storefront import schema
 from storefront.models import Store
 from tests.api import shoppers
 from tests.conftest import Api
+from tests.payments.conftest import mandate_body
+from tests.payments.factories import mandate_row
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +42,8 @@ BODIES: dict[str, Any] = {
     "redeem-gift-card": {"gift_card_code": "GIFT-1"},
     "redeem-loyalty-points": {"loyalty_point_redeemed": 1},
     "update-fulfillment-preference": {"fulfillment_type": "delivery", "shipments": []},
+    "create-customer-mandate": mandate_body(),
+    "update-customer-mandate": {"max_amount": 10},
     "update-cart": {"product_id": "p", "variant_id": None, "quantity": 1},
     "update-user": {"first_name": "Mallory"},
     "update-notification-preferences": {"notification_preferences": {}},
@@ -60,7 +64,7 @@ def _cases() -> list[tuple[str, str, str, set[str]]]:
 
 @pytest.fixture
 def victim(store: Store, configure: Any) -> Api:
-    """A registered shopper with a cart and an address."""
+    """A registered shopper with a cart, an address and a mandate."""
     from catalog import demo
 
     configure(OTP_DEBUG=True)
@@ -80,11 +84,14 @@ def victim(store: Store, configure: Any) -> Api:
     api.cart_id = created.json()["content"]["cart"]["id"]  # type: ignore[attr-defined]
     saved = api.post(f"/customers/{api.user_id}/addresses", ADDRESS)
     api.address_id = saved.json()["content"]["address"]["id"]  # type: ignore[attr-defined]
+    api.mandate_id = mandate_row(store, api.user_id).pk  # type: ignore[attr-defined]
     return api
 
 
 def _foreign(parameter: str, path: str, victim: Any) -> str:
     """The victim's value for a path parameter."""
+    if parameter == "mandate_id":
+        return str(victim.mandate_id)
     if parameter == "user_id" or path.startswith("/auth/user/"):
         return str(victim.user_id)
     if parameter == "id" and path.startswith("/carts/"):
@@ -117,7 +124,7 @@ STRANGERS: dict[str, Callable[[Store], Api]] = {
 
 def _everything() -> dict[str, list[Any]]:
     """All rows but those that a stranger's own sign-in makes."""
-    labels = {"storefront_carts", "storefront_accounts", "storefront_customers"}
+    labels = {"storefront_carts", "storefront_accounts", "storefront_customers", "storefront_payments"}
     ignored = {"OtpChallenge", "Session", "RefreshToken", "SecurityEvent"}
     return {
         model.__name__: sorted(map(str, model._default_manager.values_list()))

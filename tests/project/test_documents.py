@@ -14,7 +14,20 @@ from storefront.conf import DEFAULT_LIMITS
 from storefront.errors import DomainError
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("accounts", "carts", "catalog", "config", "customers", "messaging", "storefront")
+APPS = (
+    "accounts",
+    "carts",
+    "catalog",
+    "config",
+    "customers",
+    "engagement",
+    "fulfillment",
+    "messaging",
+    "payments",
+    "promotions",
+    "storefront",
+    "wallets",
+)
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 

@@ -1,0 +1,99 @@
+"""Every read of payments, scoped to a store and a customer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import F, Prefetch, QuerySet
+
+from storefront.contracts import Shopper
+from storefront.errors import NotFound
+from storefront.models import Store
+from storefront.query import Page
+
+from .errors import MandateNotFound, ProviderNotAvailable
+from .models import CreditLine, GatewayCustomer, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
+from .states import MandateStatus
+
+
+def customer_id_of(*, shopper: Shopper, path_id: str) -> str:
+    """The caller's customer id, where the path names that or, as older clients do, the user. No query.
+
+    Raises NotFound for anything else, in the same words whatever it is.
+    """
+    if shopper.customer_id is None or path_id not in (shopper.customer_id, shopper.user_id):
+        raise NotFound
+    return shopper.customer_id
+
+
+# --- providers --------------------------------------------------------------------------------------------------------
+def active_providers(*, store: Store) -> QuerySet[PaymentProvider]:
+    """Those that a client may use, in the store's order. One query."""
+    return PaymentProvider.objects.filter(store=store, active=True).order_by("sort_order", "slug")
+
+
+def active_provider(*, store: Store, slug: str, field: str) -> PaymentProvider:
+    """Raises ProviderNotAvailable naming `field`. One query."""
+    provider = PaymentProvider.objects.filter(store=store, slug=slug, active=True).first()
+    if provider is None:
+        raise ProviderNotAvailable(field=field)
+    return provider
+
+
+# --- saved means ------------------------------------------------------------------------------------------------------
+def holders(*, store: Store, customer_id: str) -> list[GatewayCustomer]:
+    """The customer at each provider that the store still uses, with `cards` and `methods` loaded: three queries."""
+    cards = Prefetch("cards", SavedCard.objects.filter(store=store).order_by("-pk"))
+    methods = Prefetch(
+        "methods", SavedMethod.objects.filter(store=store).order_by(F("last_used_at").desc(nulls_last=True), "-pk")
+    )
+    found = GatewayCustomer.objects.filter(store=store, customer_id=customer_id, provider__active=True)
+    return list(
+        found.select_related("provider").prefetch_related(cards, methods).order_by("provider__sort_order", "pk")
+    )
+
+
+# --- mandates ---------------------------------------------------------------------------------------------------------
+def mandates(*, store: Store, customer_id: str, statuses: Iterable[str] = ()) -> list[Mandate]:
+    """The customer's mandates, newest first, at most 200. One query."""
+    found = Mandate.objects.filter(store=store, customer_id=customer_id)
+    if statuses:
+        found = found.filter(status__in=list(statuses))
+    return list(found.select_related("provider").order_by("-pk")[:200])
+
+
+def mandate(*, store: Store, customer_id: str, mandate_id: str) -> Mandate:
+    """Raises MandateNotFound. One query."""
+    found = Mandate.objects.select_related("provider").filter(store=store, customer_id=customer_id, pk=mandate_id)
+    row = found.first()
+    if row is None:
+        raise MandateNotFound
+    return row
+
+
+def mandate_for_update(*, store: Store, mandate_id: str) -> Mandate:
+    """Locked until the transaction ends. Mandates are locked before their debits, and these before credit lines."""
+    row = Mandate.objects.select_for_update().filter(store=store, pk=mandate_id).first()
+    if row is None:
+        raise MandateNotFound
+    return row
+
+
+def debits(*, store: Store, customer_id: str, page: Page) -> tuple[list[MandateDebit], int]:
+    """One page of the customer's debits, newest first, and how many there are. Two queries."""
+    found = MandateDebit.objects.filter(store=store, customer_id=customer_id)
+    return list(found.order_by("-pk")[page.offset : page.offset + page.limit]), found.count()
+
+
+# --- credit lines -----------------------------------------------------------------------------------------------------
+def credit_line(*, store: Store, customer_id: str) -> CreditLine | None:
+    return CreditLine.objects.filter(store=store, customer_id=customer_id).first()
+
+
+def credit_overview(*, store: Store, customer_id: str) -> dict[str, Any]:
+    """The customer's credit line, or None, and their active mandates. Two queries."""
+    return {
+        "line": credit_line(store=store, customer_id=customer_id),
+        "mandates": mandates(store=store, customer_id=customer_id, statuses=[MandateStatus.ACTIVE]),
+    }
