@@ -1,4 +1,4 @@
-"""Every change of how many of a variant there are, kept for good."""
+"""Every change of how many of a variant there are at a location, kept for good."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storefront.models import StoreScoped
+from storefront.models import StockLocation, StoreScoped
 
 
 class Reason(models.TextChoices):
@@ -19,6 +19,11 @@ class Reason(models.TextChoices):
     RETURNED = "returned", _("Came back")
     IMPORTED = "imported", _("Imported")
     CORRECTED = "corrected", _("Corrected")
+    SOLD = "sold", _("Sold")
+    MOVED = "moved", _("Moved to another place")
+
+
+BY_HAND = tuple(reason for reason in Reason if reason not in (Reason.SOLD, Reason.MOVED))
 
 
 class MovementQuerySet(models.QuerySet["StockMovement"]):
@@ -27,13 +32,16 @@ class MovementQuerySet(models.QuerySet["StockMovement"]):
 
 
 class StockMovement(StoreScoped):
-    """One change of a variant's `on_hand`, which is the sum of its movements. Rows are only ever added."""
+    """One change of a variant's `on_hand` at a location, which is the sum of its movements. Rows are only ever added."""
 
     variant = models.ForeignKey(
         "storefront_catalog.Variant", on_delete=models.CASCADE, related_name="movements", db_index=False
     )
+    location = models.ForeignKey(
+        StockLocation, on_delete=models.RESTRICT, related_name="+", db_index=False, verbose_name=_("location")
+    )
     delta = models.IntegerField(_("change"))
-    on_hand = models.IntegerField(_("on hand after it"))
+    on_hand = models.IntegerField(_("on hand after it"))  # at that location
     reason = models.CharField(max_length=10, choices=Reason.choices)
     note = models.CharField(max_length=200, blank=True)
     made_by = models.CharField(_("by"), max_length=150, blank=True)  # a name: it outlives the member of staff

@@ -24,6 +24,7 @@ from storefront.models import CustomerGroup, StoreScoped
 
 from .changes import CatalogChange  # noqa: F401 -- and here
 from .ledger import StockMovement  # noqa: F401 -- and here
+from .places import LocationStock, StockReservation  # noqa: F401 -- and here
 from .reviews.models import Review, ReviewMedia  # noqa: F401 -- Django finds an app's models here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
 from .transfer.models import ImportJob, ImportPart, ImportProblem  # noqa: F401 -- and here
@@ -177,6 +178,9 @@ class Product(StoreScoped):
     description = models.TextField(blank=True, help_text=_("May hold HTML."))
     tags = models.JSONField(default=list, blank=True)
     hsn_code = models.CharField(_("HSN code"), max_length=8, blank=True)
+    weight = models.PositiveIntegerField(
+        _("weight"), default=0, help_text=_("In grams, as it is sent; 0: not known, or nothing to send.")
+    )
     seo_title = models.CharField(_("SEO title"), max_length=200, blank=True)
     seo_description = models.CharField(_("SEO description"), max_length=500, blank=True)
     seo_keywords = models.JSONField(_("SEO keywords"), default=list, blank=True)
@@ -241,6 +245,9 @@ class Variant(StoreScoped):
     name = models.CharField(max_length=200, blank=True, help_text=_("Such as Indigo, M. Empty: made of the options."))
     slug = models.SlugField(max_length=200, blank=True, db_index=False)
     short_description = models.CharField(max_length=500, blank=True)
+    weight = models.PositiveIntegerField(
+        _("weight"), null=True, blank=True, help_text=_("In grams; empty: the product's.")
+    )
     is_default = models.BooleanField(default=False, help_text=_("The one shown first; else it is the first in order."))
     active = models.BooleanField(default=True)
     sort_order = models.IntegerField(default=0)
@@ -551,7 +558,10 @@ class Price(StoreScoped):
 
 
 class Stock(StoreScoped):
-    """How many of a variant there are. Untracked ones never run out. Orders raise `reserved`; shipping lowers both."""
+    """How many of a variant there are, at all locations together. Untracked ones never run out.
+
+    An order raises `reserved` when it is made and lowers both when it is paid; `places` says where the units lie.
+    """
 
     variant = models.OneToOneField(Variant, on_delete=models.CASCADE, related_name="stock", primary_key=True)
     tracked = models.BooleanField(default=True)

@@ -1,8 +1,9 @@
-"""The default `CATALOG`: carts and wishlists sell from this app's own tables."""
+"""The default `CATALOG`: carts and wishlists sell from this app's own tables. It knows where its stock lies."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from storefront import selectors as kernel
@@ -51,3 +52,53 @@ class DefaultCatalog:
             if values:
                 found[Sku(values["product_id"], values["variant_id"] or "")] = values
         return {sku: found[sku] for sku in skus if sku in found}
+
+    def stock_by_location(self, store_id: str, skus: Collection[Sku]) -> dict[Sku, dict[str, int | None]]:
+        """See `storefront.contracts.StockByLocation`. What never runs out can be sold from every active location; what is
+        on backorder beyond its units from the default one. Where nothing is left is not named."""
+        if not skus:
+            return {}
+        active = list(kernel.locations(store=kernel.store(store_id)))
+        ids = list({sku.variant_id or sku.product_id for sku in skus})
+        parts: dict[tuple[str, str], dict[str, _Part]] = {}
+        for pk, product_id, part_id, quantity, endless, backorder, location_id, left in selectors.place_rows(
+            store_id=store_id, variant_ids=ids
+        ):
+            part = parts.setdefault((pk, product_id), {}).setdefault(
+                part_id, _Part(quantity, bool(endless), active[0] if backorder else "")
+            )
+            if location_id is not None:
+                part.left[location_id] = left
+        found: dict[Sku, dict[str, int | None]] = {}
+        for sku in skus:
+            here = parts.get((sku.variant_id or sku.product_id, sku.product_id))
+            if here is not None and sku.variant_id != sku.product_id:
+                found[sku] = _by_location(active, here.values())
+        return found
+
+
+@dataclass(slots=True)
+class _Part:
+    """What a sku is made of: itself, or a component of a bundle."""
+
+    quantity: int  # of it in one sku
+    endless: bool
+    beyond: str  # the location that promises more than lies there, or ""
+    left: dict[str, int] = field(default_factory=dict)  # by location
+
+    def enough_for(self, location_id: str) -> int | None:
+        if self.endless or location_id == self.beyond:
+            return None
+        return max(0, self.left.get(location_id, 0)) // self.quantity
+
+
+def _by_location(active: Iterable[str], parts: Collection[_Part]) -> dict[str, int | None]:
+    """How many can be made at each location: as many as its scarcest part allows."""
+    found: dict[str, int | None] = {}
+    for location_id in dict.fromkeys([*active, *(pk for part in parts for pk in part.left)]):
+        limits = [limit for limit in (part.enough_for(location_id) for part in parts) if limit is not None]
+        if not limits:
+            found[location_id] = None
+        elif min(limits) > 0:
+            found[location_id] = min(limits)
+    return found

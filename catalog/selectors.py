@@ -19,6 +19,7 @@ from storefront.selectors import ShortMemory
 
 from . import paging
 from .models import BundleItem, Category, Lot, Price, Product, ProductCategory, Stock, Variant
+from .places import LocationStock
 
 Row = tuple[Any, ...]
 
@@ -28,6 +29,7 @@ VARIANT = Variant._meta.db_table
 PRICE = Price._meta.db_table
 STOCK = Stock._meta.db_table
 LOT = Lot._meta.db_table
+PLACE = LocationStock._meta.db_table
 COMPONENT = BundleItem._meta.db_table
 
 # What is left of a bundle: of its scarcest component, which counts as none when it is not sold any more.
@@ -391,4 +393,30 @@ def product_names(*, store_id: str, product_ids: Collection[str]) -> list[Row]:
         f"""SELECT p.id, p.name, p.slug, p.type FROM {PRODUCT} p
             WHERE p.id IN ({_marks(product_ids)}) AND {_of_store("p")} AND p.visible = TRUE""",
         [*product_ids, store_id],
+    )
+
+
+def place_rows(*, store_id: str, variant_ids: Collection[str]) -> list[Row]:
+    """Where skus lie, bundles by their components: one query, or none. A component that is not sold any more lies nowhere.
+
+    (variant id, product id, what lies there, units of it in one sku, endless, on backorder, location or None, units left)
+    """
+    if not variant_ids:
+        return []
+    marks = _marks(variant_ids)
+    return _fetch(
+        f"""SELECT v.id, v.product_id, v.id, 1, CASE WHEN s.tracked = FALSE THEN 1 ELSE 0 END, s.backorder,
+                   l.location_id, l.on_hand - l.reserved
+            FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id JOIN {STOCK} s ON s.variant_id = v.id
+            LEFT JOIN {PLACE} l ON l.variant_id = v.id
+            WHERE v.id IN ({marks}) AND {_of_store("v")} AND p.type <> 'bundle'
+            UNION ALL
+            SELECT v.id, v.product_id, c.component_id, c.quantity,
+                   CASE WHEN s.tracked = FALSE AND cv.visible = TRUE THEN 1 ELSE 0 END, s.backorder,
+                   l.location_id, CASE WHEN cv.visible = TRUE THEN l.on_hand - l.reserved ELSE 0 END
+            FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id JOIN {COMPONENT} c ON c.bundle_id = p.id
+            JOIN {VARIANT} cv ON cv.id = c.component_id JOIN {STOCK} s ON s.variant_id = cv.id
+            LEFT JOIN {PLACE} l ON l.variant_id = cv.id
+            WHERE v.id IN ({marks}) AND {_of_store("v")} AND p.type = 'bundle'""",
+        [*variant_ids, store_id, *variant_ids, store_id],
     )

@@ -280,6 +280,8 @@ def brand_changed(*, store: Store, brand_id: str) -> None:
 def delete_product(*, store: Store, product: Product) -> None:
     """Deletes a product with its variants, prices and stock. Raises RestrictedError while a bundle holds it."""
     categories = product.category_ids.split()
+    ids = Variant.objects.filter(store=store, product=product).values_list("pk", flat=True)
+    stock.lock(store_id=store.pk, variant_ids=list(ids))  # in order, before the rows below it go
     for image in product.images.all():
         _drop_files(store, image)
     events.send("catalog.deleting", store=store, product_ids=[product.pk])

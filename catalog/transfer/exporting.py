@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from storefront.models import CustomerGroup, Store
+from storefront.models import CustomerGroup, StockLocation, Store
 
 from ..models import (
     Attribute,
@@ -24,6 +24,7 @@ from ..models import (
     Variant,
     VariantChoice,
 )
+from ..places import LocationStock
 from . import rows
 from .importing import category_paths
 
@@ -71,9 +72,10 @@ def _flat(cell: Cell) -> str:
 
 
 def columns_of(*, store: Store) -> list[str]:
-    """The columns of the store's file: those that all have, its options, its groups' prices. Two queries."""
+    """The columns of the store's file: those that all have, its options, locations and groups' prices. Three queries."""
     options = Attribute.objects.filter(store=store, type__in=Attribute.OF_VARIANTS).order_by("sort_order", "key")
     groups = CustomerGroup.objects.filter(store=store).order_by("-is_default", "slug")
+    elsewhere = StockLocation.objects.filter(store=store, is_default=False).order_by("sort_order", "pk")
     return [
         "product",
         "variant",
@@ -82,6 +84,7 @@ def columns_of(*, store: Store) -> list[str]:
         *(f"option:{key}" for key in options.values_list("key", flat=True)),
         *rows.VARIANT,
         *rows.STOCK,
+        *(f"{rows.ON_HAND}:{name}" for name in elsewhere.values_list("name", flat=True)),
         *(f"{name}:{slug}" for slug in groups.values_list("slug", flat=True) for name in rows.PRICE),
     ]
 
@@ -89,6 +92,10 @@ def columns_of(*, store: Store) -> list[str]:
 def records(*, store: Store) -> Iterator[dict[str, Cell]]:
     """Each variant's cells, the empty ones left out, product by product in the order in which they were made."""
     groups = dict(CustomerGroup.objects.filter(store=store).values_list("pk", "slug"))
+    locations = {
+        pk: rows.ON_HAND if is_default else f"{rows.ON_HAND}:{name}"
+        for pk, name, is_default in StockLocation.objects.filter(store=store).values_list("pk", "name", "is_default")
+    }
     brands = _brands(store)
     categories = _categories(store)
     last = ""
@@ -97,7 +104,7 @@ def records(*, store: Store) -> Iterator[dict[str, Cell]]:
         products = list(found.defer("document", "detail_document")[:CHUNK])
         if not products:
             return
-        yield from _chunk(products, groups, brands, categories)
+        yield from _chunk(products, groups, locations, brands, categories)
         last = products[-1].pk
 
 
@@ -121,7 +128,11 @@ def _categories(store: Store) -> dict[str, str]:
 
 
 def _chunk(
-    products: list[Product], groups: dict[str, str], brands: dict[str, str], categories: dict[str, str]
+    products: list[Product],
+    groups: dict[str, str],
+    locations: dict[str, str],
+    brands: dict[str, str],
+    categories: dict[str, str],
 ) -> Iterator[dict[str, Cell]]:
     ids = [product.pk for product in products]
     variants: defaultdict[str, list[Variant]] = defaultdict(list)
@@ -141,7 +152,9 @@ def _chunk(
         code = f" {option.choice.hexcode}" if option.choice.hexcode else ""
         own[option.variant_id][f"option:{option.attribute.key}"] = f"{option.choice.name}{code}"
     for stock in Stock.objects.filter(variant__product__in=ids):
-        own[stock.variant_id] |= {name: _text(getattr(stock, name)) for name in rows.STOCK}
+        own[stock.variant_id] |= {name: _text(getattr(stock, name)) for name in rows.STOCK} | {rows.ON_HAND: "0"}
+    for place in LocationStock.objects.filter(variant__product__in=ids):
+        own[place.variant_id][locations[place.location_id]] = _text(place.on_hand)
     for price in Price.objects.filter(variant__product__in=ids):
         slug = groups[price.group_id]
         for name, (column, _read) in rows.PRICE.items():

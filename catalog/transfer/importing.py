@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from storefront.models import CustomerGroup, Store
+from storefront.models import CustomerGroup, StockLocation, Store
 
-from .. import changes, services
+from .. import changes, services, stock
 from ..ledger import Reason, StockMovement
 from ..models import (
     RESERVED_SLUGS,
@@ -35,6 +35,7 @@ from ..models import (
     Variant,
     VariantChoice,
 )
+from ..places import LocationStock
 from .rows import BadCell, Row
 
 
@@ -118,6 +119,8 @@ class Batch:
     variants: dict[str, list[Variant]] = field(default_factory=dict)  # by product
     skus: dict[str, str] = field(default_factory=dict)  # sku: variant
     stocks: dict[str, Stock] = field(default_factory=dict)  # by variant
+    locations: dict[str, str] = field(default_factory=dict)  # by name; "" is the default one
+    places: dict[tuple[str, str], LocationStock] = field(default_factory=dict)  # by variant, location
     prices: dict[tuple[str, str], Price] = field(default_factory=dict)  # by variant, group
     options: dict[tuple[str, str], VariantChoice] = field(default_factory=dict)  # by variant, attribute
     placings: dict[str, list[str]] = field(default_factory=dict)  # categories by product
@@ -134,6 +137,7 @@ class Batch:
     removed: dict[type[Any], set[Any]] = field(default_factory=lambda: defaultdict(set))
     undefault: set[str] = field(default_factory=set)  # variants that are no longer shown first
     movements: list[StockMovement] = field(default_factory=list)
+    arrived: list[tuple[str, str]] = field(default_factory=list)  # variant, location: paid orders may wait for these
     replaced: dict[str, list[str]] = field(default_factory=dict)  # categories by product
 
     # -- what is there --
@@ -151,9 +155,18 @@ class Batch:
         taken = Variant.objects.filter(store=store, sku__in=wanted)
         self.skus = dict(taken.values_list("sku", "pk"))
         stocks = Stock.objects.filter(variant__in=every).order_by("pk")
-        if any(row.stock for row in rows):
+        if any(row.stock or row.places for row in rows):
             stocks = stocks.select_for_update()
         self.stocks = {stock.variant_id: stock for stock in stocks}
+        if any(row.places or "backorder" in row.stock for row in rows):
+            for pk, name, is_default in StockLocation.objects.filter(store=store).values_list(
+                "pk", "name", "is_default"
+            ):
+                self.locations[name] = pk
+                if is_default:
+                    self.locations[""] = pk
+            places = LocationStock.objects.filter(variant__in=every)
+            self.places = {(place.variant_id, place.location_id): place for place in places}
         if any(row.prices for row in rows):
             self.groups = {group.slug: group for group in CustomerGroup.objects.filter(store=store)}
             self.prices = {
@@ -253,16 +266,30 @@ class Batch:
             new = (attribute.pk, name) not in self.choices
             if new and attribute.type == Attribute.Type.COLOR and not code:
                 raise BadCell(_("A new colour needs its code, such as Indigo #27408B."), f"option:{key}")
-        stock = self.stocks.get(variant.pk) if variant else None
-        reserved = stock.reserved if stock else 0
-        left = row.stock.get("on_hand", stock.on_hand if stock else 0)
-        if left < reserved and not row.stock.get("backorder", stock.backorder if stock else False):
-            raise BadCell(_("Orders have reserved more than that."), "on_hand")
+        self._check_stock(row, self.stocks.get(variant.pk) if variant else None)
         for slug, fields in row.prices.items():
             if slug not in self.groups:
                 raise BadCell(_("There is no such customer group."), f"price:{slug}")
             known = self.prices.get((variant.pk, self.groups[slug].pk)) if variant else None
             self._check_price(slug, fields, known)
+
+    def _check_stock(self, row: Row, stock: Stock | None) -> None:
+        for name in row.places:
+            if name not in self.locations:
+                raise BadCell(_("There is no such location."), f"on_hand:{name}")
+        if sum(row.places.values()) + (stock.on_hand if stock else 0) >= 2**31:
+            raise BadCell(_("That is more than a stock can hold."), "on_hand")
+        if stock is None or not (row.places or "backorder" in row.stock):
+            return
+        if row.stock.get("backorder", stock.backorder):
+            return
+        units = {self.locations[name]: (name, count) for name, count in row.places.items()}
+        for (variant_id, location_id), place in self.places.items():
+            if variant_id != stock.variant_id:
+                continue
+            name, count = units.get(location_id, ("", place.on_hand))
+            if count < place.reserved:
+                raise BadCell(_("Orders have reserved more than that."), f"on_hand:{name}" if name else "on_hand")
 
     def _check_price(self, group: str, fields: dict[str, Any] | None, known: Price | None) -> None:
         if fields is None:
@@ -371,7 +398,7 @@ class Batch:
             self.skus[row.variant_fields["sku"]] = variant.pk
         for key, (name, code) in row.options.items():
             touched |= self._take_option(variant, self.attributes[key], name, code)
-        self._take_stock(product, variant, row.stock)
+        self._take_stock(product, variant, row.stock, row.places)
         for slug, fields in row.prices.items():
             touched |= self._take_price(variant, self.groups[slug], fields)
         return touched
@@ -395,26 +422,46 @@ class Batch:
             self.updated[VariantChoice][option.pk] = option
         return True
 
-    def _take_stock(self, product: Product, variant: Variant, fields: dict[str, Any]) -> None:
+    def _take_stock(self, product: Product, variant: Variant, fields: dict[str, Any], places: dict[str, int]) -> None:
         """Stock is read live: a change of it needs no publishing."""
         stock = self.stocks.get(variant.pk)
         if stock is None:
             stock = Stock(store=self.store, variant=variant, tracked=product.type == Product.Type.PHYSICAL)
             self.stocks[variant.pk] = stock
             self.new[Stock].append(stock)
-        before = stock.on_hand
+        if fields.get("backorder", stock.backorder) != stock.backorder:
+            for (variant_id, _location_id), place in self.places.items():
+                if variant_id == variant.pk:
+                    self._set(LocationStock, place, {"backorder": fields["backorder"]})
         self._set(Stock, stock, fields)
-        if stock.on_hand != before:
-            self.movements.append(
-                StockMovement(
-                    store=self.store,
-                    variant=variant,
-                    delta=stock.on_hand - before,
-                    on_hand=stock.on_hand,
-                    reason=Reason.IMPORTED,
-                    made_by=self.made_by[:150],
-                )
+        for name, units in places.items():
+            self._count(variant, stock, self.locations[name], units)
+
+    def _count(self, variant: Variant, stock: Stock, location_id: str, units: int) -> None:
+        """Sets what lies at one location; the sum follows."""
+        place = self.places.get((variant.pk, location_id))
+        delta = units - (place.on_hand if place else 0)
+        if not delta:
+            return
+        if place is None:
+            place = LocationStock(store=self.store, variant=variant, location_id=location_id, backorder=stock.backorder)
+            self.places[variant.pk, location_id] = place
+            self.new[LocationStock].append(place)
+        self._set(LocationStock, place, {"on_hand": units})
+        self._set(Stock, stock, {"on_hand": stock.on_hand + delta})
+        if delta > 0 and stock.reserved > 0:
+            self.arrived.append((variant.pk, location_id))
+        self.movements.append(
+            StockMovement(
+                store=self.store,
+                variant=variant,
+                location_id=location_id,
+                delta=delta,
+                on_hand=units,
+                reason=Reason.IMPORTED,
+                made_by=self.made_by[:150],
             )
+        )
 
     def _take_price(self, variant: Variant, group: CustomerGroup, fields: dict[str, Any] | None) -> bool:
         key = (variant.pk, group.pk)
@@ -456,14 +503,17 @@ class Batch:
             model._default_manager.bulk_create(self.new[model])
         self._update(Product, [*_PRODUCT_FIELDS, "brand_id"], now)
         # A sku may pass from one row to another: it is freed before it is given.
-        self._update(Variant, ["sku", "name", "active", "is_default", "sort_order"], now)
-        for model in (Variant, ProductImage, VariantChoice, Stock, Price):
+        self._update(Variant, ["sku", "name", "weight", "active", "is_default", "sort_order"], now)
+        for model in (Variant, ProductImage, VariantChoice, Stock, LocationStock, Price):
             model._default_manager.bulk_create(self.new[model])
         self._update(ProductImage, ["sort_order"], None)
         self._update(VariantChoice, ["choice_id"], None)
         self._update(Stock, ["tracked", "on_hand", "backorder"], now)
+        self._update(LocationStock, ["on_hand", "backorder"], now)
         self._update(Price, _PRICE_FIELDS, now)
         StockMovement.objects.bulk_create(self.movements)
+        if self.arrived:
+            stock.arrived(store_id=self.store.pk, places=self.arrived)
         if self.replaced:
             ProductCategory.objects.filter(product__in=list(self.replaced)).delete()
             ProductCategory.objects.bulk_create(
@@ -498,8 +548,8 @@ class Batch:
 
 
 _PRODUCT_FIELDS = [
-    "name", "type", "active", "short_description", "description", "tags", "hsn_code", "seo_title", "seo_description",
-    "seo_keywords",
+    "name", "type", "active", "short_description", "description", "tags", "hsn_code", "weight", "seo_title",
+    "seo_description", "seo_keywords",
 ]  # fmt: skip
 _PRICE_FIELDS = [
     "selling_price", "listing_price", "cost_price", "price_including_tax", "tax_rate", "min_quantity", "max_quantity",

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from storefront import outbox
 from storefront import selectors as kernel
 from storefront.errors import Invalid
-from storefront.models import CustomerGroup, Store
+from storefront.models import CustomerGroup, StockLocation, Store
 
 from .. import services
 from ..models import Attribute
@@ -128,17 +128,18 @@ def _header(store: Store, file: IO[bytes], format: str) -> tuple[list[str], int]
         return [], 0
     try:
         columns, first = rows.read_header(file)
-        groups, options = _vocabulary(store)
-        rows.check_columns(columns, groups=groups, options=options)
+        rows.check_columns(columns, known=vocabulary(store=store))
     except BadCell as error:
         raise Invalid(f"{error.column}: {error.message}" if error.column else error.message, field="file") from error
     return columns, first
 
 
-def _vocabulary(store: Store) -> tuple[set[str], set[str]]:
+def vocabulary(*, store: Store) -> rows.Vocabulary:
+    """What the columns of a file for this store may name. Three queries."""
     groups = CustomerGroup.objects.filter(store=store).values_list("slug", flat=True)
     options = Attribute.objects.filter(store=store, type__in=Attribute.OF_VARIANTS).values_list("key", flat=True)
-    return set(groups), set(options)
+    locations = StockLocation.objects.filter(store=store).values_list("name", flat=True)
+    return rows.Vocabulary(groups=frozenset(groups), options=frozenset(options), locations=frozenset(locations))
 
 
 @transaction.atomic
@@ -197,7 +198,7 @@ def work(
 ) -> bool:
     """Imports chunk after chunk; False when the time `until` (monotonic) came first. Raises Stopped."""
     store = kernel.store(job.store_id)
-    groups, options = _vocabulary(store)
+    words = vocabulary(store=store)
     if not job.position and job.format == "csv":
         file.seek(0)
         _columns, job.position = rows.read_header(file)
@@ -206,7 +207,7 @@ def work(
     records = rows.records(file, format=job.format, columns=job.columns, first=job.next_row)
     while found := list(islice(records, chunk)):
         before = job.created
-        _chunk(store, job, list(_parsed(found, known, groups, options)), found[-1])
+        _chunk(store, job, list(_parsed(found, known, words)), found[-1])
         if not job.dry_run and any(before < size <= job.created for size in ANALYZED_AT):
             _analyze()
         if progress:
@@ -227,15 +228,13 @@ def _analyze() -> None:
             cursor.execute(f"ANALYZE {', '.join(names)}")
 
 
-def _parsed(
-    records: list[rows.Record], known: set[str], groups: set[str], options: set[str]
-) -> Iterator[Row | importing.Problem]:
+def _parsed(records: list[rows.Record], known: set[str], words: rows.Vocabulary) -> Iterator[Row | importing.Problem]:
     for record in records:
         try:
             if record.error:
                 raise record.error
             if not record.cells.keys() <= known:
-                rows.check_columns(list(record.cells), groups=groups, options=options)
+                rows.check_columns(list(record.cells), known=words)
                 known |= record.cells.keys()
             yield rows.parse(record.cells, record.number)
         except BadCell as error:

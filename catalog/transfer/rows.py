@@ -176,6 +176,7 @@ PRODUCT: dict[str, tuple[str, Callable[[str], Any]]] = {  # column: field, reade
     "description": ("description", text(MAX_CELL)),
     "tags": ("tags", entries(60)),
     "hsn_code": ("hsn_code", text(8)),
+    "weight": ("weight", whole(0)),
     "seo_title": ("seo_title", text(200)),
     "seo_description": ("seo_description", text(500)),
     "seo_keywords": ("seo_keywords", entries(60)),
@@ -188,11 +189,13 @@ RELATED: dict[str, Callable[[str], Any]] = {
 VARIANT: dict[str, tuple[str, Callable[[str], Any]]] = {
     "sku": ("sku", text(64)),
     "variant_name": ("name", text(200)),
+    "variant_weight": ("weight", whole(0)),
     "variant_active": ("active", boolean),
     "variant_default": ("is_default", boolean),
     "variant_order": ("sort_order", whole(-(2**31), 2**31 - 1)),
 }
 STOCK: dict[str, Callable[[str], Any]] = {"tracked": boolean, "on_hand": whole(0), "backorder": boolean}
+ON_HAND = "on_hand"  # with a colon and the name of a location behind it, elsewhere than in the default one
 PRICE: dict[str, tuple[str, Callable[[str], Any]]] = {  # before the colon
     "price": ("selling_price", AMOUNT),
     "listing": ("listing_price", AMOUNT),
@@ -218,6 +221,8 @@ EMPTY: dict[str, Any] = {  # what `!clear` leaves, where that is possible
     "images": [],
     "sku": "",
     "variant_name": "",
+    "weight": 0,
+    "variant_weight": None,
     "cost": None,
     "max_quantity": None,
 }
@@ -235,10 +240,20 @@ class Row:
     variant_fields: dict[str, Any] = field(default_factory=dict)
     options: dict[str, tuple[str, str]] = field(default_factory=dict)  # attribute key: name, code
     stock: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)  # units by location name; "" is the default one
     prices: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # group slug: fields, None removes
 
 
-def check_columns(names: Sequence[str], *, groups: set[str], options: set[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What columns may name behind their colon."""
+
+    groups: frozenset[str] = frozenset()  # slugs
+    options: frozenset[str] = frozenset()  # keys
+    locations: frozenset[str] = frozenset()  # names
+
+
+def check_columns(names: Sequence[str], *, known: Vocabulary) -> None:
     """Refuses a file whose columns mean nothing: a slip there would lose a whole column in silence."""
     if "product" not in names:
         raise BadCell(_("The file has no column “product”."), "product")
@@ -247,17 +262,20 @@ def check_columns(names: Sequence[str], *, groups: set[str], options: set[str]) 
     for name in names:
         if names.count(name) > 1:
             raise BadCell(_("This column occurs twice."), name)
-        _check_column(name, groups, options)
+        _check_column(name, known)
 
 
-def _check_column(name: str, groups: set[str], options: set[str]) -> None:
+def _check_column(name: str, known: Vocabulary) -> None:
     kind, colon, of = name.partition(":")
     if colon and kind in PRICE:
-        if of not in groups:
+        if of not in known.groups:
             raise BadCell(_("There is no such customer group."), name)
     elif colon and kind == "option":
-        if of not in options:
+        if of not in known.options:
             raise BadCell(_("There is no such option."), name)
+    elif colon and kind == ON_HAND:
+        if of not in known.locations:
+            raise BadCell(_("There is no such location."), name)
     elif name not in {"product", "variant", *PRODUCT, *RELATED, *VARIANT, *STOCK}:
         raise BadCell(_("There is no such column."), name)
 
@@ -277,6 +295,8 @@ def parse(cells: Mapping[str, str], number: int) -> Row:
             row.related[name] = _value(name, RELATED[name], value)
         elif name in VARIANT:
             row.variant_fields[VARIANT[name][0]] = _value(name, VARIANT[name][1], value)
+        elif kind == ON_HAND:
+            row.places[of] = _value(name, STOCK[ON_HAND], value)
         elif name in STOCK:
             row.stock[name] = _value(name, STOCK[name], value)
         elif colon and kind == "option":

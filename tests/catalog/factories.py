@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from catalog import services
+from catalog import services, stock
 from catalog.models import (
     Attribute,
     AttributeChoice,
@@ -83,13 +83,14 @@ def make_product(
         if variants:
             choice = choose(store, "Size", variants[order])
             VariantChoice.objects.create(store=store, variant=row, attribute=choice.attribute, choice=choice)
-        Stock.objects.create(
+        units = Stock.objects.create(
             store=store,
             variant=row,
             on_hand=on_hand,
             backorder=backorder,
             tracked=product.type == Product.Type.PHYSICAL,
         )
+        stock.opened([units])
         if price is not None:
             make_price(row, selling=price, **(prices or {}))
     services.publish(store=store, product_ids=[product.pk])

@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalog import demo, services, stock
+from catalog import audit, demo, services
+from catalog.claims import StockClaims
 from catalog.ledger import StockMovement
 from catalog.models import (
     Brand,
@@ -26,10 +27,14 @@ from catalog.models import (
     Variant,
     VariantChoice,
 )
+from catalog.places import LocationStock
 from catalog.transfer import exporting, jobs
 from catalog.transfer.models import ImportJob, ImportPart, ImportProblem
 from storefront import outbox
+from storefront.claims import stock_key
+from storefront.contracts import Claim, Sku
 from storefront.errors import Invalid
+from storefront.models import StockLocation
 from tests.catalog.factories import choose, make_category, make_group, make_product, variants_of
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +60,18 @@ def problems(job: ImportJob) -> list[tuple[int, str]]:
 def everything(store: Any) -> list[Any]:
     """All that imports write, moments and ids of rows left out."""
     ignored = {"modified_at", "created_at"}
-    models = (Product, Variant, Price, Stock, ProductCategory, ProductImage, VariantChoice, Category, Brand)
+    models = (
+        Product,
+        Variant,
+        Price,
+        Stock,
+        LocationStock,
+        ProductCategory,
+        ProductImage,
+        VariantChoice,
+        Category,
+        Brand,
+    )
     return [
         [
             {name: value for name, value in row.items() if name not in ignored}
@@ -84,7 +100,7 @@ def test_a_row_makes_a_product_that_shoppers_see(store: Any) -> None:
     assert list(StockMovement.objects.values_list("delta", "on_hand", "reason", "made_by")) == [
         (7, 7, "imported", "anna")
     ]
-    assert not list(stock.mismatches())
+    assert not list(audit.mismatches())
 
 
 def test_rows_of_one_product_are_its_variants(store: Any) -> None:
@@ -127,6 +143,37 @@ def test_what_a_file_does_not_name_stays(store: Any) -> None:
     assert product.brand is None and not product.placings.count() and product.short_description == ""
 
 
+def lying(variant_id: str) -> dict[str, int]:
+    return dict(LocationStock.objects.filter(variant=variant_id).values_list("location__name", "on_hand"))
+
+
+def test_units_go_to_the_location_that_a_column_names(store: Any) -> None:
+    StockLocation.objects.create(store=store, name="Fort shop")
+    content = "product,name,on_hand,on_hand:Fort shop,backorder\ntea,Tea,7,2,yes\ncup,Cup,,3,\n"
+    assert counts(load(store, content)) == (2, 0, 0, 0)
+    tea, cup = (Product.objects.get(slug=slug) for slug in ("tea", "cup"))
+    assert lying(tea.pk) == {"Main": 7, "Fort shop": 2} and lying(cup.pk) == {"Fort shop": 3}
+    assert [Stock.objects.get(pk=row.pk).on_hand for row in (tea, cup)] == [9, 3]
+    assert counts(load(store, content)) == (0, 0, 2, 0)
+    assert counts(load(store, "product,on_hand:Fort shop,backorder\ntea,0,no\ncup,4,\n")) == (0, 2, 0, 0)
+    assert lying(tea.pk) == {"Main": 7, "Fort shop": 0} and lying(cup.pk) == {"Fort shop": 4}
+    assert not LocationStock.objects.filter(backorder=True).exists()
+    assert not list(audit.mismatches())
+    with pytest.raises(Invalid):
+        load(store, "product,on_hand:Moon\ntea,5\n")
+
+
+def test_imported_units_go_first_to_paid_orders_that_wait(store: Any) -> None:
+    tea = make_product(store, on_hand=1, backorder=True)
+    claim = Claim(resource="stock", key=stock_key(Sku(tea.pk)), amount=Decimal(3), owner="order-1")
+    StockClaims().hold(store.pk, [claim])
+    StockClaims().confirm(store.pk, "order-1")
+    assert counts(load(store, f"product,on_hand\n{tea.slug},6\n")) == (0, 1, 0, 0)
+    assert lying(tea.pk) == {"Main": 4}
+    assert (Stock.objects.get().on_hand, Stock.objects.get().reserved) == (4, 0)
+    assert not list(audit.mismatches())
+
+
 def test_a_price_can_be_taken_away(store: Any) -> None:
     load(store, TEA)
     load(store, "product,price:retail\ntea,!clear\n")
@@ -149,7 +196,8 @@ def test_bad_rows_are_told_and_the_others_go_in(store: Any) -> None:
     make_product(store, sku="TAKEN")
     varying = make_product(store, variants=("S",))
     reserved = make_product(store, on_hand=5)
-    Stock.objects.filter(variant__product=reserved).update(reserved=3)
+    key = stock_key(Sku(reserved.pk))
+    StockClaims().hold(store.pk, [Claim(resource="stock", key=key, amount=Decimal(3), owner="order-1")])
     content = (
         "product,name,sku,on_hand,price:retail,min_quantity:retail,max_quantity:retail,categories,variant\n"
         "one,One,TAKEN,,,,,,\n"

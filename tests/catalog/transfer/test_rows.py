@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from catalog.transfer import rows
-from catalog.transfer.rows import BadCell
+from catalog.transfer.rows import BadCell, Vocabulary
+
+KNOWN = Vocabulary(groups=frozenset({"retail"}), options=frozenset({"size"}), locations=frozenset({"Fort shop"}))
 
 
 def read(content: bytes, format: str = "csv") -> list[Any]:  # noqa: A002
@@ -59,7 +61,7 @@ def test_a_row_is_read_into_its_parts() -> None:
         "retail": {"selling_price": Decimal("120.50"), "price_including_tax": False},
         "wholesale": None,
     }
-    assert row.stock == {"on_hand": 7}
+    assert row.places == {"": 7} and row.stock == {}
 
 
 @pytest.mark.parametrize(
@@ -106,12 +108,13 @@ def test_a_bad_cell_is_named(column: str, value: str) -> None:
         (["product", "price:nobody"], "price:nobody"),
         (["product", "option:shape"], "option:shape"),
         (["product", "price"], "price"),
+        (["product", "on_hand:Moon"], "on_hand:Moon"),
         (["product", ""], ""),
     ],
 )
 def test_a_column_that_means_nothing_is_refused(names: list[str], column: str) -> None:
     with pytest.raises(BadCell) as caught:
-        rows.check_columns(names, groups={"retail"}, options={"size"})
+        rows.check_columns(names, known=KNOWN)
     assert caught.value.column == column
 
 
