@@ -362,7 +362,7 @@ def item(line: Line) -> dict[str, Any]:
         "handling_charge_tax_rate": float(sellable.handling_tax_rate),
         "handling_charge_including_tax": float(line.handling + line.handling_tax) if handling else 0.0,
         "tax_type": "GST",
-        "tax_rate": float(sellable.tax_rate),
+        "tax_rate": float(line.tax_rate),
         "tax_amount": float(line.tax),
         "associated_options": details.get("associated_options"),
         "attributes": details.get("attributes") or [],

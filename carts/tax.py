@@ -1,7 +1,89 @@
-"""`TAX`: the rates of the catalogue, split for India's GST."""
+"""`TAX`: the rates of the catalogue, split as India's GST wants it, and what pricing steps do with any such plug."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from storefront import selectors
+from storefront.addresses import place_of
+from storefront.contracts import Place, Tax, TaxedGoods, TaxPart
+from storefront.money import Currency, allocate
+from storefront.places import state_of
+from storefront.plugs import plug
+from storefront.pricing import Quote
+
+PLACES = "tax_places"  # the fact that the Tax step leaves: (origin, to)
+HALF = Decimal(2)
+
 
 class GoodsAndServicesTax:
-    """See `storefront.contracts.Tax`."""
+    """See `storefront.contracts.Tax`. Within a state the tax is halves of the centre and of the state, across states and
+    borders it is the union's (IGST Act, section 7; CGST Act, section 9). While the place isn't known, the origin's is
+    meant. Outside India the tax has no parts."""
+
+    def rates(
+        self, store_id: str, goods: Sequence[TaxedGoods], *, origin: Place, to: Place | None
+    ) -> Sequence[Decimal]:
+        return [item.rate_hint for item in goods]
+
+    def parts(self, rate: Decimal, *, origin: Place, to: Place | None) -> Sequence[TaxPart]:
+        if not rate:
+            return []
+        if origin.country != "IN":
+            return [TaxPart("GST", rate)]
+        if to is not None and (to.country, to.state) != (origin.country, origin.state):
+            return [TaxPart("IGST", rate)]
+        return [TaxPart("CGST", rate / HALF), TaxPart("SGST", rate / HALF)]
+
+
+class TaxShare(NamedTuple):
+    """A part of the tax on something: CGST of 9% is 4.50 of it."""
+
+    name: str
+    rate: Decimal  # percent
+    amount: Decimal
+
+
+def places(quote: Quote) -> tuple[Place, Place | None]:
+    """Where the quote's goods come from and go to: the store's default location and the shipping address.
+
+    No query in a process that knows the store already.
+    """
+    store = selectors.store(quote.store_id)
+    location = selectors.default_location(store=store)
+    state = state_of(location.country, location.state)
+    origin = Place(
+        country=location.country, state=state.gst_code if state else location.state, pincode=location.pincode
+    )
+    return origin, place_of(store=store, address=quote.shipping_address)
+
+
+def split(tax: Decimal, parts: Sequence[TaxPart], currency: Currency) -> tuple[TaxShare, ...]:
+    """A rounded tax by its parts, which add up to it; of an odd unit the first part has more."""
+    if not tax or not parts:
+        return ()
+    if len(parts) == 1:
+        return (TaxShare(parts[0].name, parts[0].rate, tax),)
+    amounts = allocate(tax, [part.rate for part in parts], currency)
+    return tuple(TaxShare(part.name, part.rate, amount) for part, amount in zip(parts, amounts, strict=True))
+
+
+def parts_of(rates: Iterable[Decimal], *, origin: Place, to: Place | None) -> Mapping[Decimal, Sequence[TaxPart]]:
+    """The parts of each of these rates, once."""
+    taxes: Tax = plug("TAX")
+    return {rate: taxes.parts(rate, origin=origin, to=to) for rate in set(rates)}
+
+
+def summary(quote: Quote) -> list[TaxShare]:
+    """All that a priced quote owes in tax, by part and rate: what an invoice says below its lines. Shipping's share is
+    there when its step left it as `shipping_tax_parts`."""
+    found: dict[tuple[str, Decimal], Decimal] = {}
+    goods: Sequence[Sequence[TaxShare]] = quote.facts.get("tax_parts", ())
+    handling: Sequence[Sequence[TaxShare]] = quote.facts.get("handling_tax_parts", ())
+    shipping: Sequence[TaxShare] = quote.facts.get("shipping_tax_parts", ())
+    for shares in (*goods, *handling, shipping):
+        for share in shares:
+            found[share.name, share.rate] = found.get((share.name, share.rate), Decimal(0)) + share.amount
+    return [TaxShare(name, rate, amount) for (name, rate), amount in sorted(found.items())]

@@ -237,17 +237,23 @@ class TaxPart(NamedTuple):
 
 
 class Tax(Protocol):
-    """`TAX`: which rates apply to these lines at this place? Called in a step's `gather`, with a time-out."""
+    """`TAX`: which rates apply to these lines at this place? Called in a step's `gather`, with a time-out.
 
-    def rates(self, store_id: str, goods: Sequence[TaxedGoods], *, origin: Place, to: Place | None) -> list[Decimal]:
+    Prove yours with `storefront.testing.TaxContract`.
+    """
+
+    def rates(
+        self, store_id: str, goods: Sequence[TaxedGoods], *, origin: Place, to: Place | None
+    ) -> Sequence[Decimal]:
         """One rate in percent for each of `goods`, in order. `to` is None while the place isn't known.
 
         Raises `storefront.errors.Unavailable` when no answer can be had in time.
         """
         ...
 
-    def parts(self, rate: Decimal, *, origin: Place, to: Place | None) -> list[TaxPart]:
-        """How a rate is split between those places. Pure."""
+    def parts(self, rate: Decimal, *, origin: Place, to: Place | None) -> Sequence[TaxPart]:
+        """How a rate is split between those places; nothing for a rate of zero. Pure: called in no particular order,
+        and never waited for."""
         ...
 
 

@@ -70,6 +70,7 @@ class Line(NamedTuple):
     subtotal: Decimal = ZERO  # `amount` without tax: before tax and discounts
     net: Decimal = ZERO  # `discounted` without tax
     tax: Decimal = ZERO  # on `net`
+    tax_rate: Decimal = ZERO  # percent, as the TAX plug says
     # Handling
     handling: Decimal = ZERO  # excluding tax
     handling_tax: Decimal = ZERO

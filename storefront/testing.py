@@ -26,12 +26,15 @@ from storefront.contracts import (
     Channel,
     DeliveryFailed,
     DeliveryReport,
+    Place,
     RenderedMessage,
     Search,
     SearchQuery,
     SearchResult,
     Sellable,
     Sku,
+    Tax,
+    TaxedGoods,
 )
 
 
@@ -602,3 +605,60 @@ class CatalogContract(ABC):
             assert (values["product_id"], values["variant_id"]) == (sku.product_id, sku.variant_id or None)
             for part, name in ((values, "Item"), (values["pricing"], "ProductPricing")):
                 assert set(component(name)["required"]) <= set(part)
+
+
+class TaxContract(ABC):
+    """What every `TAX` plug keeps to. Say in `goods` what your shop sells, and in `rates` what is due on it."""
+
+    store_id = "demo"
+    origin = Place(country="IN", state="27", pincode="411001")
+    near = Place(country="IN", state="27", pincode="400001")
+    far = Place(country="IN", state="33", pincode="600001")
+
+    @abstractmethod
+    def tax(self) -> Tax: ...
+
+    def goods(self) -> list[TaxedGoods]:
+        """Several, of different rates, zero among them."""
+        return [
+            TaxedGoods(sku=Sku(f"P{number}"), amount=Decimal("99.99"), rate_hint=Decimal(rate))
+            for number, rate in enumerate(("18", "5", "0", "17.35"))
+        ]
+
+    def rates(self) -> list[Decimal]:
+        """What the plug answers for `goods` sent to `near`."""
+        return [goods.rate_hint for goods in self.goods()]
+
+    def test_every_thing_has_a_rate_in_its_place(self) -> None:
+        asked, wanted = self.goods(), self.rates()
+        assert list(self.tax().rates(self.store_id, asked, origin=self.origin, to=self.near)) == wanted
+        backwards = self.tax().rates(self.store_id, asked[::-1], origin=self.origin, to=self.near)
+        assert list(backwards) == wanted[::-1]
+
+    def test_rates_are_percentages_wherever_the_goods_go(self) -> None:
+        for to in (None, self.near, self.far):
+            found = self.tax().rates(self.store_id, self.goods(), origin=self.origin, to=to)
+            assert len(found) == len(self.goods())
+            assert all(isinstance(rate, Decimal) and 0 <= rate <= 100 for rate in found)
+
+    def test_nothing_asked_is_nothing_answered(self) -> None:
+        assert list(self.tax().rates(self.store_id, [], origin=self.origin, to=self.near)) == []
+
+    def test_the_parts_of_a_rate_add_up_to_it(self) -> None:
+        for rate in {*self.rates(), Decimal("0.25"), Decimal(28)}:
+            for to in (None, self.near, self.far):
+                parts = self.tax().parts(rate, origin=self.origin, to=to)
+                assert sum((part.rate for part in parts), Decimal(0)) == rate
+                assert all(part.rate > 0 and part.name for part in parts)
+                assert len({part.name for part in parts}) == len(parts)
+
+    def test_the_same_question_has_the_same_answer(self) -> None:
+        for to in (None, self.near, self.far):
+            first, second = (
+                (
+                    list(self.tax().rates(self.store_id, self.goods(), origin=self.origin, to=to)),
+                    list(self.tax().parts(Decimal(18), origin=self.origin, to=to)),
+                )
+                for _time in range(2)
+            )
+            assert first == second

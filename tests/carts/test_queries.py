@@ -30,7 +30,7 @@ def skus(request: pytest.FixtureRequest, store: Store) -> list[Sku]:
 
 def statements(call: Callable[[], Any], operation: str) -> list[str]:
     """What one call sends to the database. The store is known already, as in a process that has served before."""
-    kernel.store("demo")
+    kernel.default_location(store=kernel.store("demo"))
     FakeCatalog.asked.clear()
     with CaptureQueriesContext(connection) as captured:
         response = call()

@@ -13,6 +13,7 @@ import pytest
 
 from carts.models import Cart
 from storefront import conf
+from storefront import selectors as kernel
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
 from tests.carts.conftest import body, make_shopper, quantities
@@ -426,6 +427,7 @@ def test_a_store_without_guest_orders_tells_visitors_to_log_in(
     api: Api, theirs: Api, store: Store, cart: Cart, buyers_cart: Cart
 ) -> None:
     Store.objects.update(guest_orders=False)
+    kernel.forget()
     with_addresses(api, cart)
     found = read(api, cart)
     assert (found["status"], found["status_error_message"]) == ("not-ready-for-payment", "Please log in to order.")

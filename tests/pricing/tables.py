@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from carts.steps import Handling, ListPrice, Tax
-from storefront.money import INR, allocate
+from carts.steps import Handling, ListPrice
+from storefront.money import INR, allocate, tax_on
 from storefront.pricing import Discount, Line, PricingStep, Quote, price
+from tests.pricing.offline import Tax
 from tests.pricing.test_pipeline import Off, quote_of, sellable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "pricing.md"
@@ -146,12 +147,99 @@ class Fixed:
         )
 
 
+def tax_parts() -> str:
+    rows: list[list[str]] = []
+    for where, state in (("Pune", "Maharashtra"), ("Chennai", "Tamil Nadu")):
+        quote = price(_goods()._replace(shipping_address={"state": state}), PLAIN)
+        for line, shares in zip(quote.lines, quote.facts["tax_parts"], strict=True):
+            said = ", ".join(f"{share.name} {share.rate.normalize():f}% {_amount(share.amount)}" for share in shares)
+            rows.append([f"{line.sku.product_id} to {where}", _amount(line.tax), said])
+    return _grid(["", "tax", "parts"], rows)
+
+
+def gift() -> str:
+    tea = sellable(1, selling_price="118", tax_rate="18")
+    quote = quote_of([(tea, 3)])
+    given = Line(tea.sku, 1, free_quantity=1, is_free_item=True, free_source="promotion:1")
+    quote = price(quote._replace(lines=(*quote.lines, given)), PLAIN)
+    rows = [
+        [
+            "gift" if line.is_free_item else "P1",
+            str(line.quantity),
+            *(_amount(getattr(line, name)) for name in ("unit_price", "amount", "net", "tax", "free_value")),
+        ]
+        for line in quote.lines
+    ]
+    return (
+        _grid(["", "units", "unit price", "amount", "net", "tax", "free_value"], rows)
+        + "\n\n"
+        + _totals(quote, ["discount", "promotion_savings", "grand_total"])
+    )
+
+
+class Ship:
+    """A parcel of 60 before tax, free to the extent of 20, taxed at 18%."""
+
+    def gather(self, quote: Quote) -> None:
+        return None
+
+    def apply(self, quote: Quote, facts: None) -> Quote:
+        cost, off, rate = Decimal("60.00"), Decimal("20.00"), Decimal(18)
+        return quote._replace(
+            shipping_cost=cost,
+            shipping_discount=off,
+            shipping_discount_source="promotion:2",
+            shipping_tax_rate=rate,
+            shipping_tax=tax_on(cost - off, rate, quote.currency),
+        )
+
+
+class Pay:
+    """Points worth 100, then 50 of credit, then a card of 5,000."""
+
+    def gather(self, quote: Quote) -> None:
+        return None
+
+    def apply(self, quote: Quote, facts: None) -> Quote:
+        left = quote.totals().grand_total - 150
+        return quote._replace(
+            points_redeemed=200,
+            points_value=Decimal(100),
+            credit_used=Decimal(50),
+            gift_card_used=min(left, Decimal(5000)),
+        )
+
+
+def _parts(quote: Quote, names: Sequence[str]) -> str:
+    values = quote.totals()._asdict() | quote._asdict()
+    return _grid(["amount", ""], [[f"`{name}`", _amount(values[name])] for name in names])
+
+
+def shipping() -> str:
+    steps = (ListPrice(), Off("promotion:1", Decimal(10)), Tax(), Handling(), Ship())
+    names = [
+        *("subtotal_including_tax", "discount", "shipping_cost", "shipping_discount", "shipping", "shipping_tax"),
+        *("total_tax", "grand_total", "promotion_savings"),
+    ]
+    return _parts(price(_goods(), steps), names)
+
+
+def paying() -> str:
+    steps = (ListPrice(), Tax(), Handling(), Ship(), Pay())
+    names = ["grand_total", "points_value", "credit_used", "gift_card_used", "other_savings", "to_be_paid"]
+    return _parts(price(_goods(), steps), names)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "taxes": taxes,
     "once": once,
     "handling": handling,
     "sharing": sharing,
     "discounts": discounts,
+    "tax parts": tax_parts,
+    "gift": gift,
+    "shipping": shipping,
+    "paying": paying,
 }
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from carts.steps import Handling, ListPrice, Tax
+from carts.steps import Handling, ListPrice
 from storefront.contracts import Sellable, Sku
 from storefront.money import INR, ZERO, Currency, allocate, rounded, tax_inside, tax_on
 from storefront.pricing import Discount, Line, PricingStep, Quote, Totals, price
+from tests.pricing.offline import Tax
 
 JPY = Currency(code="JPY", name="Yen", symbol="¥", exponent=0)
 PLAIN: tuple[PricingStep, ...] = (ListPrice(), Tax(), Handling())
@@ -191,7 +191,8 @@ def test_taking_a_discount_away_restores_the_cart(goods: Any, currency: Currency
     quote = quote_of(goods, currency)
     with_it = price(quote, (ListPrice(), Off("coupon:1", Decimal(20)), Tax(), Handling()))
     without = with_it._replace(lines=tuple(line._replace(discounts=()) for line in with_it.lines))
-    assert Tax().apply(without, None).totals() == price(quote, PLAIN).totals()
+    tax = Tax()
+    assert tax.apply(without, tax.gather(without)).totals() == price(quote, PLAIN).totals()
 
 
 @given(carts)
@@ -267,6 +268,22 @@ def test_tax_inside_a_line_is_what_the_formula_says() -> None:
     assert line.tax == tax_inside(Decimal(5198), Decimal(28), INR) == Decimal("1137.06")
 
 
-@pytest.mark.parametrize("step", [Tax(), Handling()])
-def test_steps_that_compute_ask_nobody(step: Any) -> None:
-    assert step.gather(quote_of([])) is None
+def test_handling_asks_nobody() -> None:
+    assert Handling().gather(quote_of([])) == {}
+
+
+def test_a_gift_costs_nothing_and_is_worth_what_it_would_cost() -> None:
+    """Beside a paid line of the same sku; out of stock, it keeps no cart from being paid."""
+    tea = sellable(1, selling_price="118", tax_rate="18", available=2, handling_charge="5", handling_tax_rate="18")
+    quote = quote_of([(tea, 2)])
+    gift = Line(tea.sku, 3, free_quantity=3, is_free_item=True, free_source="promotion:1")
+    quote = price(quote._replace(lines=(*quote.lines, gift)), PLAIN)
+    paid, given = quote.lines
+    assert (given.amount, given.net, given.tax, given.subtotal) == (ZERO, ZERO, ZERO, ZERO)
+    assert (given.unit_price, given.unit_price_excluding_tax, given.free_value) == (118, 100, 354)
+    assert (given.handling, given.handling_tax) == (Decimal(15), Decimal("2.70")), "what is given must be packed"
+    totals = quote.totals()
+    assert (totals.amount, totals.items_net, totals.items_tax) == (paid.amount, paid.net, paid.tax)
+    assert (totals.promotion_savings, totals.promotion_discount, totals.discount) == (354, 0, 0)
+    assert totals.grand_total == 236 + Decimal("29.50")
+    assert quote.problems == ()
