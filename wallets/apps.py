@@ -5,5 +5,17 @@ from django.utils.translation import gettext_lazy as _
 class WalletsConfig(AppConfig):
     name = "wallets"
     label = "storefront_wallets"
-    verbose_name = _("Wallets")
+    verbose_name = _("Loyalty, credit, gift cards")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from storefront import events
+        from storefront import privacy as kernel_privacy
+
+        from . import privacy
+        from .services import housekeeping, loyalty
+
+        events.on("shopper.registered", loyalty.welcome)
+        events.on("shopper.erased", housekeeping.forget_shopper)
+        events.on("sweep", housekeeping.sweep)
+        kernel_privacy.register("wallets", privacy.collect)

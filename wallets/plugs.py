@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from storefront.contracts import GiftCardFound
-from storefront.errors import DomainError
+
+from .services import gift_cards
 
 
 class StoreGiftCards:
     def find(self, store_id: str, *, code: str, pin: str) -> GiftCardFound:
-        raise DomainError(code="invalid_gift_card")
+        return gift_cards.find(store_id=store_id, code=code, pin=pin)

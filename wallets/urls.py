@@ -1,5 +1,18 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from .views import LoyaltyViewSet
+
+urlpatterns = [
+    path(
+        "customers/<str:customer_id>/loyalty",
+        LoyaltyViewSet.as_view({"get": "retrieve"}),
+        name="storefront_wallets_loyalty",
+    ),
+    path(
+        "customers/<str:customer_id>/loyalty-points-activity",
+        LoyaltyViewSet.as_view({"get": "activity"}),
+        name="storefront_wallets_activity",
+    ),
+]
