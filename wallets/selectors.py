@@ -11,8 +11,6 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Abs
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from storefront.conf import conf
 from storefront.money import ZERO
@@ -75,7 +73,8 @@ class Wallet(NamedTuple):
 
 
 _WALLETS = f"""
-SELECT a.id, a.kind, a.balance, a.held, m.tier_id, c.state, c.expires_at, c.last4,
+SELECT a.id, a.kind, a.balance, a.held, m.tier_id, c.last4,
+  c.account_id IS NULL OR (c.state = 'active' AND (c.expires_at IS NULL OR c.expires_at > %s)) AS live,
   (SELECT COALESCE(SUM(e.remaining), 0) FROM {Entry._meta.db_table} e
    WHERE e.account_id = a.id AND e.remaining > 0 AND e.expires_at <= %s) AS past
 FROM {Account._meta.db_table} a
@@ -101,21 +100,14 @@ def wallets(*, store_id: str, customer_id: str, gift_card_id: str, now: datetime
     where = " OR ".join(f"({text})" for text, _value in conditions)
     moment = connection.ops.adapt_datetimefield_value(now)
     with connection.cursor() as cursor:
-        cursor.execute(f"{_WALLETS}({where})", [moment, store_id, *(value for _text, value in conditions)])
+        cursor.execute(f"{_WALLETS}({where})", [moment, moment, store_id, *(value for _text, value in conditions)])
         rows = cursor.fetchall()
     found = {}
-    for pk, kind, balance, held, tier_id, state, expires_at, last4, past in rows:
-        shielded = max(int(past) - held, 0)
-        live = kind != Account.Kind.GIFT_CARD or _lives(state, expires_at, now)
-        found[kind] = Wallet(pk, Decimal(balance - held - shielded).scaleb(-SCALE), tier_id, live, last4 or "")
+    for pk, kind, balance, held, tier_id, last4, live, past in rows:
+        lost = max(int(past) - held, 0)
+        available = Decimal(balance - held - lost).scaleb(-SCALE)
+        found[kind] = Wallet(pk, available, tier_id, bool(live), last4 or "")
     return found
-
-
-def _lives(state: str, expires_at: Any, now: datetime) -> bool:
-    if isinstance(expires_at, str):  # SQLite's cursor gives moments as text
-        read = parse_datetime(expires_at)
-        expires_at = timezone.make_aware(read, connection.timezone) if read else None
-    return state == GiftCard.State.ACTIVE and (expires_at is None or expires_at > now)
 
 
 # --- what a shopper asks --------------------------------------------------------------------------------------------
