@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from storefront.contracts import Claim
+from storefront.errors import LoginRequired
 from storefront.money import ZERO, rounded
 from storefront.pricing import Quote
 
@@ -85,8 +86,10 @@ class Points:
         rules, asked = facts.rules, quote.points_asked
         if rules is None:
             if not quote.is_logged_in or not quote.customer_id:
-                return quote.refused("points", "login_required", _("Please log in first."))
-            return quote.refused("points", "loyalty_unavailable", _("This shop has no loyalty programme."))
+                return quote.refused("points", LoginRequired.code, LoginRequired.default_message)
+            return quote.refused(
+                "points", code="points_not_available", message=_("This shop has no loyalty programme.")
+            )
         left = quote.totals().to_be_paid
         available = int(facts.available(Kind.POINTS))
         limit = rules.limit(left)
@@ -94,10 +97,10 @@ class Points:
             quote = quote.refused("points", InsufficientPoints.code, InsufficientPoints.default_message)
         elif asked < rules.minimum_points:
             text = _("An order uses at least %(count)d points.") % {"count": rules.minimum_points}
-            quote = quote.refused("points", "points_below_minimum", text)
+            quote = quote.refused("points", code="points_below_minimum", message=text)
         elif asked > limit and limit < rules.points_for(left):
             text = _("This order can use at most %(count)d points.") % {"count": limit}
-            quote = quote.refused("points", "points_above_maximum", text)
+            quote = quote.refused("points", code="points_above_maximum", message=text)
         if min(asked, available) < rules.minimum_points:
             return quote
         points = min(asked, available, limit)
@@ -121,7 +124,7 @@ class Credit:
         available = facts.available(Kind.CREDIT)
         if quote.credit_asked > available:
             if not quote.is_logged_in or not quote.customer_id:
-                return quote.refused("credit", "login_required", _("Please log in first."))
+                return quote.refused("credit", LoginRequired.code, LoginRequired.default_message)
             quote = quote.refused("credit", InsufficientCredit.code, InsufficientCredit.default_message)
         used = min(rounded(quote.credit_asked, quote.currency), available, quote.totals().to_be_paid)
         if used <= 0:

@@ -139,9 +139,9 @@ def test_a_visitor_earns_and_pays_nothing_but_by_card(store: Store, programme: P
 def test_without_a_programme_points_are_worth_nothing(store: Store) -> None:
     quote = paid(store, points_asked=10, bonus_points=5)
     assert (quote.points_redeemed, quote.points_earned) == (0, 0)
-    assert quote.refusals["points"].code == "loyalty_unavailable"
+    assert quote.refusals["points"].code == "points_not_available"
     make_programme(store, active=False)
-    assert paid(store, points_asked=10).refusals["points"].code == "loyalty_unavailable"
+    assert paid(store, points_asked=10).refusals["points"].code == "points_not_available"
 
 
 def test_what_is_held_or_has_expired_does_not_pay(store: Store) -> None:
