@@ -7,3 +7,10 @@ class PromotionsConfig(AppConfig):
     label = "storefront_promotions"
     verbose_name = _("Promotions")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from promotions import services
+        from storefront import events
+
+        events.on("sweep", services.expire_offers)
+        events.on("shopper.erased", services.forget_shopper)

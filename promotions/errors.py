@@ -1,0 +1,41 @@
+"""What offers refuse. Each code is part of the API."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from storefront.errors import DomainError, NotFound
+
+
+class CouponLimitReached(DomainError):
+    """Somebody else had the last use, of all or of this code, or this customer had their own."""
+
+    code = "coupon_limit_reached"
+    default_message = _("This coupon has been used as often as it can be.")
+
+
+class PromotionLimitReached(DomainError):
+    code = "promotion_limit_reached"
+    default_message = _("An offer in your cart has just ended. Please look at your cart again.")
+
+
+class OfferNotFound(NotFound):
+    code = "offer_not_found"
+    default_message = _("There is no such coupon or promotion.")
+
+
+class OfferChanged(DomainError):
+    """Somebody else changed it since it was read. Nothing was written."""
+
+    code = "offer_changed"
+    default_message = _("Somebody else has changed this meanwhile. Please look at it again.")
+
+
+class OfferInUse(DomainError):
+    code = "offer_in_use"
+    default_message = _("This has been used already, so it can be stopped but not deleted.")
+
+
+class CodeTaken(DomainError):
+    code = "coupon_code_taken"
+    default_message = _("Another coupon of this store has this code.")
