@@ -263,7 +263,7 @@ def generate_codes(
     batch = CodeBatch.objects.create(
         store=store, offer=offer, name=name.strip()[:80] or _("Codes"), prefix=prefix, size=count, made_by=made_by[:150]
     )
-    where = {"store_id": store.pk, "offer_id": offer.pk, "batch_id": batch.pk, "now": batch.created_at}
+    where: dict[str, Any] = {"store_id": store.pk, "offer_id": offer.pk, "batch_id": batch.pk, "now": batch.created_at}
     missing = count
     while missing:
         texts = {_random_code(prefix, length) for _number in range(missing)}
