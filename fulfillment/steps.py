@@ -34,7 +34,7 @@ class Shipping:
     """What the chosen way of delivery costs, with tax, and which location sends what.
 
     The chosen wish (`quote.fulfillment`) is tried again at every reading. When it is no longer possible, the store's
-    own choice takes its place where staff want that; else shipping is unknown, and a refusal and a problem say why.
+    own choice takes its place where staff want that; else shipping is unknown and a refusal says why.
     Costs no query while neither address nor wish is known, beyond a look at the store's rules every few seconds;
     otherwise one for the stock, where it lies in more than one place.
     """
@@ -85,8 +85,7 @@ class Shipping:
             if refusal is None:
                 plan = found.plan
                 return _unknown(quote) if plan and (found.rates_unavailable or plan.deliverable) else quote
-            quote = quote.refused("fulfillment", refusal.code, refusal.message)
-            return quote._replace(problems=(*quote.problems, Problem(refusal.code, message=refusal.message)))
+            return quote.refused("fulfillment", refusal.code, refusal.message)  # the cart makes a problem of it
         quote = quote._replace(fulfillment=decision.preference).noted(allocations=decision.allocations)
         return _priced(quote, decision, source) if decision.priced else _waiting(_unknown(quote), decision)
 

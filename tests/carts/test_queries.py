@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from carts.models import Cart
+from fulfillment import selectors as delivery
 from storefront import selectors as kernel
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
@@ -29,8 +30,11 @@ def skus(request: pytest.FixtureRequest, store: Store) -> list[Sku]:
 
 
 def statements(call: Callable[[], Any], operation: str) -> list[str]:
-    """What one call sends to the database. The store is known already, as in a process that has served before."""
-    kernel.default_location(store=kernel.store("demo"))
+    """What one call sends to the database. The store with its default location and its rules of delivery is known
+    already, as in a process that has served before."""
+    found = kernel.store("demo")
+    kernel.default_location(store=found)
+    delivery.rules(store=found)
     FakeCatalog.asked.clear()
     with CaptureQueriesContext(connection) as captured:
         response = call()
