@@ -13,7 +13,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from customers.services import create_customer
+from customers.services import absorb_guest, create_customer
 from messaging import services as messaging
 from storefront import events, limits
 from storefront import selectors as kernel
@@ -310,6 +310,7 @@ def enter(*, store: Store, shopper: Shopper, user: User, method: str, now: datet
             to_user_id=user.pk,
             strategy=store.cart_login_strategy,
         )
+        absorb_guest(store=store, guest_id=shopper.user_id, customer_id=user.customer_id, now=now)
     user.last_login_at = now
     if method not in user.login_methods:
         user.login_methods = [*user.login_methods, method]

@@ -1,4 +1,4 @@
-"""Every write to customers."""
+"""Writes to customers themselves. What they own has modules of its own: `book`, `kyc`, `bank`, `invitations`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,125 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from storefront.addresses import cleaned, place_of
+from storefront.contracts import Shopper
+from storefront.errors import LoginRequired
+from storefront.ids import ID_LENGTH
 from storefront.models import CustomerGroup, Store
 
+from . import book, selectors
+from .business import TAX_NUMBERS
+from .business import cleaned as cleaned_business
 from .models import Address, AuthorizedSeller, BankAccount, Customer, Invitation, SegmentMember
 
 
 def create_customer(*, store: Store, customer_id: str, group: CustomerGroup | None = None) -> Customer:
-    """The customer of that id, made unless it exists. At most two queries; safe to repeat and in parallel."""
+    """The customer of that id, made unless it exists. At most two queries, one more for a guest, who is one no longer.
+
+    Safe to repeat and in parallel.
+    """
     customer = Customer(pk=customer_id, store=store, group=group)
     Customer.objects.bulk_create([customer], ignore_conflicts=True)
-    return Customer.objects.select_related("group").get(store=store, pk=customer_id)
+    found = Customer.objects.select_related("group").get(store=store, pk=customer_id)
+    if found.is_guest:
+        Customer.objects.filter(store=store, pk=customer_id).update(is_guest=False, erased_at=None)
+        found.is_guest, found.erased_at = False, None
+    return found
+
+
+def give_details(
+    *,
+    store: Store,
+    shopper: Shopper,
+    business_sent: Mapping[str, Any] | None,
+    address_sent: Mapping[str, Any] | None,
+    now: datetime,
+) -> tuple[Customer, Address | None]:
+    """What a caller tells of themselves before they order: their business and an address, each of them or not.
+
+    A logged-in shopper's customer gets them. A visitor becomes a guest: a customer under the visitor's id, without an
+    account; registering keeps it. The same address again is the same address. Raises Invalid naming the fields,
+    LoginRequired for somebody who has an account and isn't logged in.
+    """
+    content = None if address_sent is None else cleaned(store=store, data=address_sent, prefix="address.")
+    place = place_of(store=store, address=content)
+    gst_state = place.state if place is not None and place.country == "IN" else ""
+    with transaction.atomic():
+        customer = _of_caller(store, shopper)
+        if business_sent is not None:
+            customer.business = cleaned_business(sent=business_sent, stored=customer.business, gst_state=gst_state)
+            customer.save(update_fields=["business", "modified_at"])
+        if content is None:
+            return customer, None
+        for row in selectors.address_book(store=store, customer_id=customer.pk):
+            if book.same(row, content):
+                return customer, row
+        return customer, book.add(
+            store=store, customer_id=customer.pk, content=content, wished=address_sent or {}, now=now
+        )
+
+
+def _of_caller(store: Store, shopper: Shopper) -> Customer:
+    """The caller's customer, locked; made for a visitor."""
+    if shopper.is_logged_in:
+        return selectors.customer_for_update(store=store, customer_id=shopper.customer_id or "")
+    if not shopper.is_anonymous or not 0 < len(shopper.user_id) <= ID_LENGTH:
+        raise LoginRequired
+    guest = Customer(pk=shopper.user_id, store=store, is_guest=True)
+    Customer.objects.bulk_create([guest], ignore_conflicts=True)
+    found = Customer.objects.select_for_update(no_key=True).filter(store=store, pk=shopper.user_id).first()
+    if found is None or not found.is_guest:  # the visitor registered; this old token opens nothing of the account
+        raise LoginRequired
+    if found.erased_at is not None:
+        found.erased_at = None
+        found.save(update_fields=["erased_at", "modified_at"])
+    return found
+
+
+@transaction.atomic
+def absorb_guest(*, store: Store, guest_id: str, customer_id: str, now: datetime) -> None:
+    """Moves what a visitor gave as a guest to the customer that they logged in to; one query when there was nothing.
+
+    Addresses that the customer has already are dropped, and those for which there is no room. The customer's own
+    defaults and business stay. Safe to repeat. Locks both customers, in the order of their ids.
+    """
+    if not Customer.objects.filter(store=store, pk=guest_id, is_guest=True, erased_at=None).exists():
+        return
+    pair = Customer.objects.select_for_update(no_key=True).filter(store=store, pk__in=[guest_id, customer_id])
+    rows = {row.pk: row for row in pair.order_by("pk")}
+    guest, customer = rows.get(guest_id), rows.get(customer_id)
+    if guest is None or customer is None or not guest.is_guest or guest.erased_at or customer.erased_at:
+        return
+    kept = list(selectors.address_book(store=store, customer_id=customer.pk))
+    moving = [
+        row.pk
+        for row in selectors.address_book(store=store, customer_id=guest.pk)
+        if not any(book.same(other, row.content()) for other in kept)
+    ][: max(book.MAX_ADDRESSES - len(kept), 0)]
+    going = Address.objects.filter(store=store, pk__in=moving)
+    if kept:
+        going.update(customer=customer, is_default_billing=False, is_default_shipping=False)
+    else:
+        going.update(customer=customer)
+    if guest.business and not customer.business:
+        customer.business = guest.business
+        customer.save(update_fields=["business", "modified_at"])
+    erase_customer(store=store, customer_id=guest.pk, now=now)
+
+
+def change_business(*, store: Store, customer_id: str, sent: Mapping[str, Any] | None) -> Customer:
+    """Changes those members of the business that were sent; None makes the customer a private person.
+
+    Raises Invalid naming the fields, CustomerNotFound.
+    """
+    with transaction.atomic():
+        customer = selectors.customer_for_update(store=store, customer_id=customer_id)
+        customer.business = None if sent is None else cleaned_business(sent=sent, stored=customer.business)
+        customer.save(update_fields=["business", "modified_at"])
+    return customer
 
 
 def set_group(*, store: Store, customer_id: str, group: CustomerGroup | None) -> None:
@@ -27,11 +134,20 @@ def set_group(*, store: Store, customer_id: str, group: CustomerGroup | None) ->
     Customer.objects.filter(store=store, pk=customer_id).update(group=group, modified_at=timezone.now())
 
 
+@transaction.atomic
 def set_business(*, store: Store, customer_id: str, business: Mapping[str, Any] | None) -> None:
-    """Replaces the business details; None makes the customer a private person."""
-    Customer.objects.filter(store=store, pk=customer_id).update(
-        business=None if business is None else dict(business), modified_at=timezone.now()
+    """Replaces name, kind and metadata of the business; None makes the customer a private person.
+
+    Tax numbers that were checked stay unless `business` names others. An erased customer stays as it is.
+    """
+    customer = (
+        Customer.objects.select_for_update(no_key=True).filter(store=store, pk=customer_id, erased_at=None).first()
     )
+    if customer is None:
+        return
+    kept = {name: value for name, value in (customer.business or {}).items() if name in TAX_NUMBERS}
+    customer.business = None if business is None else kept | dict(business)
+    customer.save(update_fields=["business", "modified_at"])
 
 
 def erase_customer(*, store: Store, customer_id: str, now: datetime) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import AddressViewSet, SellerViewSet
+from .views import AddressViewSet, CustomerViewSet, OwnDetailsViewSet, SellerViewSet
 
 urlpatterns = [
+    path("customers", CustomerViewSet.as_view({"post": "create"})),
+    path("customers/<str:customer_id>", OwnDetailsViewSet.as_view({"put": "update"})),
     path("customers/<str:customer_id>/addresses", AddressViewSet.as_view({"get": "index", "post": "create"})),
     path(
         "customers/<str:customer_id>/addresses/<str:address_id>",

@@ -11,9 +11,11 @@ from rest_framework.response import Response
 
 from storefront import query
 from storefront.api import Access, Reply, StoreViewSet
-from storefront.errors import NotFound
+from storefront.contracts import Shopper
+from storefront.errors import Invalid, NotFound
 
-from . import book, selectors, serializers
+from . import book, selectors, serializers, services
+from .models import Customer
 
 
 class OwnCustomerViewSet(StoreViewSet):
@@ -33,6 +35,49 @@ class OwnCustomerViewSet(StoreViewSet):
     @property
     def where(self) -> dict[str, Any]:
         return {"store": self.store, "customer_id": self.shopper.customer_id}
+
+
+def require_primary(shopper: Shopper, *, field: str | None = None) -> None:
+    """Raises Invalid for a user whom somebody else's customer invited."""
+    if not shopper.claims.get("is_primary", shopper.user_id == shopper.customer_id):
+        raise Invalid(_("Only the primary user can change this."), code="primary_user_only", field=field)
+
+
+class CustomerViewSet(StoreViewSet):
+    """Also for visitors, who become guests by it."""
+
+    inputs = {"create": serializers.CustomerIn}
+
+    def create(self, request: Request, **url: str) -> Response:
+        self.brake("customer_create", self.shopper.user_id)
+        self.brake("customer_create_network")
+        data = self.read(request)
+        if self.shopper.is_logged_in and data.get("business") is not None:
+            require_primary(self.shopper, field="business")
+        row, address = services.give_details(
+            store=self.store,
+            shopper=self.shopper,
+            business_sent=data.get("business"),
+            address_sent=data.get("address"),
+            now=timezone.now(),
+        )
+        detail = serializers.customer_detail(row, shopper=self.shopper, address=address)
+        return Reply({"customer_detail": detail}, message=_("Thank you, your details are saved."))
+
+
+class OwnDetailsViewSet(OwnCustomerViewSet):
+    inputs = {"update": serializers.CustomerChangesIn}
+
+    def update(self, request: Request, **url: str) -> Response:
+        data = self.read(request)
+        row: Customer
+        if "business" in data:
+            require_primary(self.shopper, field="business")
+            row = services.change_business(**self.where, sent=data["business"])
+        else:
+            row = selectors.customer(**self.where)
+        detail = serializers.customer_detail(row, shopper=self.shopper)
+        return Reply({"customer_detail": detail}, message=_("Your changes are saved."))
 
 
 class AddressViewSet(OwnCustomerViewSet):

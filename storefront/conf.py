@@ -47,6 +47,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "staff_login_network": "100/900",  # staff sign-in steps per network
     "cart_create": "60/60",  # new carts per caller
     "cart_create_network": "3000/60",  # new carts per network
+    "customer_create": "60/3600",  # details that a caller gives of themselves
+    "customer_create_network": "3000/3600",  # the same per network
     "upload": "30/3600",  # uploads per caller
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network

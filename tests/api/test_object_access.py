@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
     "create-notification-preferences": {"notification_preferences": {}},
     "create-address": ADDRESS,
     "update-address-detail": {"nickname": "Mine now"},
+    "update-customer": {"business": {"name": "Mallory & Co"}},
 }
 
 
