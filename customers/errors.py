@@ -22,3 +22,52 @@ class AddressNotFound(NotFound):
 class TooManyAddresses(DomainError):
     code = "too_many_addresses"
     default_message = _("An address book cannot hold more addresses.")
+
+
+class DocumentNotFound(NotFound):
+    code = "document_not_found"
+    default_message = _("There is no such document.")
+
+
+class DocumentLocked(DomainError):
+    """It, or another of its kind, is submitted or approved (D-44)."""
+
+    code = "document_locked"
+    default_message = _("This document has been given already. It can be sent again when it is rejected or expires.")
+
+
+class TooManyDocuments(DomainError):
+    code = "too_many_documents"
+    default_message = _("No more documents can be kept.")
+
+
+class BankAccountNotFound(NotFound):
+    code = "bank_account_not_found"
+    default_message = _("There is no such bank account.")
+
+
+class BankAccountExists(DomainError):
+    code = "bank_account_exists"
+    default_message = _("You have saved this bank account already.")
+
+
+class BankAccountNotEditable(DomainError):
+    """A virtual account is its provider's: only whether it is the default can change."""
+
+    code = "bank_account_not_editable"
+    default_message = _("This account was opened for you. Only whether it is your default can be changed.")
+
+
+class BankAccountMismatch(DomainError):
+    code = "bank_account_mismatch"
+    default_message = _("The bank knows this account under another name.")
+
+
+class BankAccountUnknown(DomainError):
+    code = "bank_account_unknown"
+    default_message = _("The bank does not know this account.")
+
+
+class TooManyBankAccounts(DomainError):
+    code = "too_many_bank_accounts"
+    default_message = _("No more bank accounts can be saved.")

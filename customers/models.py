@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -216,6 +217,10 @@ class Document(OfCustomer):
     @property
     def number(self) -> str:
         return crypto.decrypt(self.number_encrypted)
+
+    def expired(self, now: datetime) -> bool:
+        """Whether it is past its date, though the row may not say so yet."""
+        return self.status == self.Status.APPROVED and self.expires_at is not None and self.expires_at <= now
 
 
 class DocumentEvent(OfCustomer):

@@ -16,8 +16,18 @@ from storefront.contracts import Shopper
 from storefront.models import Store
 from storefront.query import Page
 
-from .errors import AddressNotFound, CustomerNotFound
-from .models import Address, AuthorizedSeller, Customer, Document, KycDocumentType, Segment, SegmentMember, Seller
+from .errors import AddressNotFound, BankAccountNotFound, CustomerNotFound, DocumentNotFound
+from .models import (
+    Address,
+    AuthorizedSeller,
+    BankAccount,
+    Customer,
+    Document,
+    KycDocumentType,
+    Segment,
+    SegmentMember,
+    Seller,
+)
 
 
 def customer(*, store: Store, customer_id: str) -> Customer:
@@ -118,6 +128,44 @@ def kyc_complete(*, store: Store, customer_id: str | None, now: datetime | None 
 def _approved(store: Store, customer_id: str, now: datetime) -> QuerySet[Document]:
     rows = Document.objects.filter(store=store, customer_id=customer_id, status=Document.Status.APPROVED)
     return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))
+
+
+def documents(*, store: Store, customer_id: str) -> QuerySet[Document]:
+    """A customer's documents with their kinds, the newest first: one query."""
+    rows = Document.objects.filter(store=store, customer_id=customer_id).select_related("type")
+    return rows.order_by("-created_at", "-pk")
+
+
+def document(*, store: Store, customer_id: str, document_id: str) -> Document:
+    """One query. Raises DocumentNotFound."""
+    found = documents(store=store, customer_id=customer_id).filter(pk=document_id).first()
+    if found is None:
+        raise DocumentNotFound
+    return found
+
+
+# --- bank accounts ----------------------------------------------------------------------------------------------------
+def bank_accounts(*, store: Store, customer_id: str, kind: str = "") -> QuerySet[BankAccount]:
+    """A customer's bank accounts, the newest first: one query."""
+    rows = BankAccount.objects.filter(store=store, customer_id=customer_id)
+    return (rows.filter(type=kind) if kind else rows).order_by("-created_at", "-pk")
+
+
+def bank_account(*, store: Store, customer_id: str, account_id: str) -> BankAccount:
+    """One query. Raises BankAccountNotFound."""
+    found = bank_accounts(store=store, customer_id=customer_id).filter(pk=account_id).first()
+    if found is None:
+        raise BankAccountNotFound
+    return found
+
+
+def verified_bank_account(*, store: Store, customer_id: str, account_id: str) -> BankAccount:
+    """An outbound account to which money may be sent, for refunds; one query. Raises BankAccountNotFound."""
+    rows = bank_accounts(store=store, customer_id=customer_id, kind=BankAccount.Type.OUTBOUND)
+    found = rows.filter(pk=account_id, check_state=BankAccount.Check.VERIFIED).first()
+    if found is None:
+        raise BankAccountNotFound
+    return found
 
 
 # --- sellers and segments ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from storefront.models import CustomerGroup, Store
 from . import book, selectors
 from .business import TAX_NUMBERS
 from .business import cleaned as cleaned_business
+from .kyc import services as kyc
 from .models import Address, AuthorizedSeller, BankAccount, Customer, Invitation, SegmentMember
 
 
@@ -155,6 +156,7 @@ def erase_customer(*, store: Store, customer_id: str, now: datetime) -> None:
 
     What else is the customer's goes altogether.
     """
+    kyc.erase(store=store, customer_id=customer_id)
     for model in (Address, BankAccount, SegmentMember, AuthorizedSeller, Invitation):
         model._default_manager.filter(store=store, customer_id=customer_id).delete()
     Customer.objects.filter(store=store, pk=customer_id).update(

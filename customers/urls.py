@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from .kyc.views import DocumentViewSet, download
 from .views import AddressViewSet, CustomerViewSet, OwnDetailsViewSet, SellerViewSet
 
 urlpatterns = [
@@ -14,5 +15,12 @@ urlpatterns = [
         "customers/<str:customer_id>/addresses/<str:address_id>",
         AddressViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
     ),
+    path("customers/<str:customer_id>/documents", DocumentViewSet.as_view({"get": "index", "post": "create"})),
+    path("customers/<str:customer_id>/documents/verify", DocumentViewSet.as_view({"post": "verify"})),
+    path(
+        "customers/<str:customer_id>/documents/<str:document_id>",
+        DocumentViewSet.as_view({"get": "retrieve", "put": "update", "delete": "destroy"}),
+    ),
+    path("customers/files/<str:signed>", download, name="storefront_customers_file"),
     path("customers/<str:customer_id>/authorized-sellers", SellerViewSet.as_view({"get": "index"})),
 ]

@@ -13,6 +13,8 @@ from django.utils.module_loading import import_string
 from storefront import plugs
 from storefront.conf import DEFAULT_LIMITS, Conf, conf, limit_rules
 
+CUSTOMER_PLUGS = ("DOCUMENT_CHECKS", "BANK_VERIFICATION", "VIRTUAL_ACCOUNTS")
+
 
 @register(Tags.security)
 def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
@@ -27,7 +29,7 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
         messages += _importable("SEARCH", found.SEARCH)
     if found.PURCHASES != Conf.PURCHASES or apps.is_installed("catalog"):
         messages += _importable("PURCHASES", found.PURCHASES)
-    for name in ("OFFERS", "PRODUCT_PROMOTIONS", "GIFT_CARDS", "FULFILLMENT", "SHIPPING_RATES", "TAX"):
+    for name in ("OFFERS", "PRODUCT_PROMOTIONS", "GIFT_CARDS", "FULFILLMENT", "SHIPPING_RATES", "TAX", *CUSTOMER_PLUGS):
         if plugs.has(name):
             messages += _importable(name, getattr(found, name))
     for name in ("PRICING_STEPS", "CLAIMS"):

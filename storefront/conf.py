@@ -49,6 +49,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "cart_create_network": "3000/60",  # new carts per network
     "customer_create": "60/3600",  # details that a caller gives of themselves
     "customer_create_network": "3000/3600",  # the same per network
+    "document_check": "20/3600",  # numbers of documents that a customer has checked
+    "bank_check": "10/3600 30/86400",  # bank accounts that a customer has checked; each may cost money
     "upload": "30/3600",  # uploads per caller
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network
@@ -75,6 +77,9 @@ class Conf:
     FULFILLMENT: str = "fulfillment.plugs.StoreFulfillment"
     SHIPPING_RATES: str = "fulfillment.rates.ZoneRates"
     SHIPPING_CARRIERS: dict[str, str] = field(default_factory=dict)  # code to class, over those of fulfillment.carriers
+    DOCUMENT_CHECKS: str = "customers.sandbox.SandboxDocumentChecks"
+    BANK_VERIFICATION: str = "customers.sandbox.SandboxBankVerification"
+    VIRTUAL_ACCOUNTS: str = "customers.sandbox.SandboxVirtualAccounts"
     TAX: str = "carts.tax.GoodsAndServicesTax"
     PAYMENT_GATEWAYS: dict[str, dict[str, Any]] = field(default_factory=dict)  # code to NAME, OPTIONS; over the default
     SEARCH_OPTIONS: dict[str, Any] = field(default_factory=dict)  # of a search server: url, key, timeout, prefix

@@ -455,6 +455,80 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentCheck:
+    """What a registry says of a document's number. `details` are facts to show before it is saved, JSON-ready, such as
+    legal_name, trade_name, state and status; `reason`, for people, says why it was rejected."""
+
+    status: str  # verified | rejected | pending
+    reference: str = ""
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DocumentChecks(Protocol):
+    """`DOCUMENT_CHECKS`: is that number registered, and to whom? Asked outside any lock.
+
+    `sandbox` is True for one that makes its answers up: it is asked for stores in debug mode only, and staff check the
+    documents of the others. Prove yours with `storefront.testing.DocumentChecksContract`.
+    """
+
+    sandbox: bool
+
+    def check(self, store_id: str, *, kind: str, number: str) -> DocumentCheck:
+        """`kind` is gst or pan; the number's form was checked. Repeating is harmless. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BankCheck:
+    """What a bank says of an account. `reference` is the provider's id of the check, to ask again while it is pending."""
+
+    status: str  # verified | mismatch | unknown | pending
+    reference: str = ""
+    name_at_bank: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VirtualAccount:
+    """An account that a provider opened so that one customer can pay into it."""
+
+    account_name: str
+    account_number: str
+    ifsc_code: str
+    bank_name: str
+
+
+class BankVerification(Protocol):
+    """`BANK_VERIFICATION`: whose account is that? Asked outside any lock, with a time-out. Never log the number.
+
+    `sandbox` as of `DocumentChecks`. Prove yours with `storefront.testing.BankVerificationContract`.
+    """
+
+    sandbox: bool
+
+    def verify(self, store_id: str, *, key: str, name: str, number: str, ifsc: str, reference: str = "") -> BankCheck:
+        """Sends a small amount to the account and compares the holder's name with `name`.
+
+        `key` repeats when a call is repeated, so that the amount is sent once. With the `reference` of a pending check
+        its result is asked for and nothing is sent. Raises Unavailable.
+        """
+        ...
+
+
+class VirtualAccounts(Protocol):
+    """`VIRTUAL_ACCOUNTS`: opens accounts that customers pay into. Called outside any lock. `sandbox` as above."""
+
+    sandbox: bool
+
+    def open(self, store_id: str, *, provider: str, customer_id: str, name: str) -> VirtualAccount:
+        """The customer's account with that provider; the same one when asked again.
+
+        Raises KeyError for a provider that is not known, Unavailable.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentEvent:
     """What a gateway says of a payment. `event_id` repeats when the event does."""
 

@@ -14,6 +14,7 @@ from storefront.errors import Invalid
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 25_000_000
+LONGEST = 4000  # of a picture that is kept to be read
 FORMATS = ("JPEG", "PNG", "WEBP")
 _one_at_a_time = Lock()  # a decoded image of the allowed size takes 100 MB
 
@@ -53,6 +54,40 @@ def _renditions(file: Any, sizes: Sequence[int], field: str) -> dict[int, bytes]
         raise
     except Exception as error:  # Pillow's decoders raise many kinds for broken files
         raise Invalid(_("Send a JPEG, PNG or WebP image."), code="image_invalid", field=field) from error
+
+
+def renewed(file: Any, *, field: str) -> tuple[bytes, str]:
+    """A JPEG or PNG encoded anew in its own format, and that format's type: upright, the first frame only, without
+    metadata, the longer side at most LONGEST. The caller bounds its bytes. Raises Invalid naming `field`.
+    """
+    with _one_at_a_time:
+        try:
+            with Image.open(file, formats=("JPEG", "PNG")) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Invalid(_("The image has more than 25 million pixels."), code="image_too_large", field=field)
+                kind = image.format
+                image.draft("RGB", (LONGEST, LONGEST))
+                image.load()
+                has_alpha = kind == "PNG" and image.has_transparency_data
+                wanted = "RGBA" if has_alpha else "RGB"
+                plain: Image.Image = image
+                if image.mode.startswith("I"):  # 16 bits of grey
+                    plain = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+                if plain.mode != wanted:
+                    plain = plain.convert(wanted)
+                plain.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS, reducing_gap=2.0)
+                ImageOps.exif_transpose(plain, in_place=True)
+                plain.info = {}
+                out = io.BytesIO()
+                if kind == "JPEG":
+                    plain.save(out, "JPEG", quality=88)
+                else:
+                    plain.save(out, "PNG", compress_level=6)
+                return out.getvalue(), f"image/{str(kind).lower()}"
+        except Invalid:
+            raise
+        except Exception as error:  # Pillow's decoders raise many kinds for broken files
+            raise Invalid(_("Send a JPEG or PNG image."), code="image_invalid", field=field) from error
 
 
 def _encoded(image: Image.Image, size: int) -> bytes:
