@@ -9,10 +9,16 @@ class CartsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import events
+        from storefront import events, privacy
 
-        from . import lifecycle
+        from . import lifecycle, selectors
+        from .wishlist import selectors as wishlists
+        from .wishlist import services as wishlist
 
         events.on("shopper.merged", lifecycle.merge_carts)
         events.on("shopper.erased", lifecycle.erase_carts)
+        events.on("shopper.merged", wishlist.merge)
+        events.on("shopper.erased", wishlist.erase)
         events.on("sweep", lifecycle.purge_expired)
+        privacy.register("carts", selectors.exported)
+        privacy.register("wishlist", wishlists.exported)

@@ -90,3 +90,8 @@ class GiftCardNotValid(DomainError):
 class FulfillmentNotAvailable(DomainError):
     code = "fulfillment_not_available"
     default_message = _("This store cannot bring or hand out goods.")
+
+
+class WishlistFull(DomainError):
+    code = "wishlist_full"
+    default_message = _("Your wishlist cannot hold more products.")

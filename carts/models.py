@@ -1,4 +1,7 @@
-"""Carts hold intents: which skus, how many, which coupon. Prices are never stored; each read computes them anew."""
+"""Carts hold intents: which skus, how many, which coupon. Prices are never stored; each read computes them anew.
+
+A wishlist holds less: which skus.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +79,31 @@ class CartLine(StoreScoped):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.product_id} {self.variant_id}".rstrip()
+
+    @property
+    def sku(self) -> Sku:
+        return Sku(self.product_id, self.variant_id)
+
+
+class WishlistItem(StoreScoped):
+    """A sku that one shopper, visitor or registered, likes to remember. A product may be wished for without a variant."""
+
+    user_id = models.CharField(_("shopper"), max_length=64, editable=False)
+    product_id = models.CharField(max_length=64)
+    variant_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("wishlist item")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["store", "user_id", "product_id", "variant_id"], name="%(app_label)s_wished_once"
+            )
+        ]
+        indexes = [models.Index(fields=["store", "product_id"], name="sf_wish_product")]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} {self.variant_id}".rstrip()
 
     @property
     def sku(self) -> Sku:

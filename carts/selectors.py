@@ -158,3 +158,22 @@ def expired_cart_ids(*, now: datetime, limit: int) -> Sequence[str]:
     """
     carts = Cart.objects.filter(closed_at=None, expires_at__lte=now).order_by("expires_at")
     return list(carts.values_list("pk", flat=True)[:limit])
+
+
+def exported(*, store: Store, user_id: str, **_: Any) -> list[dict[str, Any]]:
+    """The carts of a shopper as they are kept, for their own copy of their data: two queries."""
+    carts = Cart.objects.filter(store=store, user_id=user_id).prefetch_related("lines").order_by("pk")
+    names = ("metadata", "customer_note", "billing_address", "shipping_address", "coupon_code", "points_asked")
+    return [
+        {
+            "id": cart.pk,
+            "created_at": cart.created_at,
+            "modified_at": cart.modified_at,
+            **{name: getattr(cart, name) for name in names},
+            "credit_asked": str(cart.credit_asked),
+            "gift_card_last4": cart.gift_card_last4,
+            "fulfillment": cart.fulfillment,
+            "lines": [{**line.sku._asdict(), "quantity": line.quantity} for line in cart.lines.all()],
+        }
+        for cart in carts
+    ]

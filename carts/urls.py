@@ -1,6 +1,7 @@
 from django.urls import path
 
 from .views import CartViewSet, DeliveryViewSet, WishViewSet
+from .wishlist.views import WishlistViewSet
 
 urlpatterns = [
     path("carts", CartViewSet.as_view({"post": "create"}), name="storefront_carts_list"),
@@ -70,5 +71,10 @@ urlpatterns = [
         "carts/<str:cart_id>/evaluate-promotions",
         WishViewSet.as_view({"get": "evaluate_promotions"}),
         name="storefront_carts_evaluate_promotions",
+    ),
+    path(
+        "wishlist/<str:user_id>",
+        WishlistViewSet.as_view({"get": "retrieve", "post": "add", "delete": "remove"}),
+        name="storefront_carts_wishlist",
     ),
 ]

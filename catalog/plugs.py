@@ -39,19 +39,28 @@ class DefaultCatalog:
         }
 
     def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
-        """One query, beside the store's categories when they are not in memory."""
+        """One query, beside the store's categories when they are not in memory. Two more when a product that varies is
+        asked for without a variant: one of its variants stands for it, without its id and name."""
         if not skus:
             return {}
+        found = self._items(store_id, {sku.variant_id or sku.product_id for sku in skus}, group_id)
+        varying = [sku.product_id for sku in skus if not sku.variant_id and sku not in found]
+        shown = selectors.shown_variants(store_id=store_id, product_ids=varying)
+        if shown:
+            for sku, item in self._items(store_id, set(shown.values()), group_id).items():
+                found[Sku(sku.product_id)] = {**item, "variant_id": None, "variant_name": None}
+        return {sku: found[sku] for sku in skus if sku in found}
+
+    def _items(self, store_id: str, variant_ids: Collection[str], group_id: str | None) -> dict[Sku, dict[str, Any]]:
         store = kernel.store(store_id)
         group_ids = kernel.price_group_ids(store=store, asked=group_id)
         writer = serializers.Writer(currency=store.currency, tree=selectors.tree(store=store))
-        ids = list({sku.variant_id or sku.product_id for sku in skus})
         found: dict[Sku, dict[str, Any]] = {}
-        for row in selectors.item_rows(store_id=store_id, variant_ids=ids, group_ids=group_ids):
+        for row in selectors.item_rows(store_id=store_id, variant_ids=list(variant_ids), group_ids=group_ids):
             values = writer.item_values(row[1:])
             if values:
                 found[Sku(values["product_id"], values["variant_id"] or "")] = values
-        return {sku: found[sku] for sku in skus if sku in found}
+        return found
 
     def stock_by_location(self, store_id: str, skus: Collection[Sku]) -> dict[Sku, dict[str, int | None]]:
         """See `storefront.contracts.StockByLocation`. What never runs out can be sold from every active location; what is

@@ -396,6 +396,19 @@ def product_names(*, store_id: str, product_ids: Collection[str]) -> list[Row]:
     )
 
 
+def shown_variants(*, store_id: str, product_ids: Collection[str]) -> dict[str, str]:
+    """The variant that stands for each of these products, by the product's id: one query, or none."""
+    if not product_ids:
+        return {}
+    rows = _fetch(
+        f"""SELECT v.product_id, v.id FROM {VARIANT} v
+            WHERE v.product_id IN ({_marks(product_ids)}) AND {_of_store("v")} AND v.visible = TRUE
+            ORDER BY v.is_default, v.sort_order DESC, v.created_at DESC, v.id DESC""",
+        [*product_ids, store_id],
+    )
+    return dict(rows)  # of a product's several, the last one stays: the default, or the first in order
+
+
 def place_rows(*, store_id: str, variant_ids: Collection[str]) -> list[Row]:
     """Where skus lie, bundles by their components: one query, or none. A component that is not sold any more lies nowhere.
 

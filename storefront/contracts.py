@@ -108,7 +108,8 @@ class Catalog(Protocol):
         ...
 
     def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
-        """The same skus in the API's `Item` shape, for wishlists and recommendations."""
+        """The same skus in the API's `Item` shape, for wishlists and recommendations; inactive ones may be left out. A
+        product with variants asked for without one is shown by one of them, its `variant_id` null, or left out."""
         ...
 
 

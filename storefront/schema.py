@@ -25,6 +25,7 @@ COMPLETE_TAGS = (
     "common",
     "fulfillment",
     "store",
+    "wishlist",
 )  # modules of which every operation must be served
 
 _REFUSALS = {

@@ -44,6 +44,8 @@ BODIES: dict[str, Any] = {
     "update-fulfillment-preference": {"fulfillment_type": "delivery", "shipments": []},
     "create-customer-mandate": mandate_body(),
     "update-customer-mandate": {"max_amount": 10},
+    "add-to-wishlist": {"product_id": "p", "variant_id": None},
+    "delete-from-wishlist": {"product_id": "p", "variant_id": None},
     "update-cart": {"product_id": "p", "variant_id": None, "quantity": 1},
     "update-user": {"first_name": "Mallory"},
     "update-notification-preferences": {"notification_preferences": {}},

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from storefront.contracts import GiftCardFound, Offer, Sellable, Shopper, Sku
 from storefront.errors import DomainError, Invalid, Unauthenticated
-from storefront.money import rounded
+from storefront.items import item
+from storefront.money import INR, rounded
 from storefront.pricing import Discount, Quote
 
 
@@ -52,7 +53,8 @@ class FakeCatalog:
         return sellable._replace(selling_price=self.groups.get((store_id, sku, group_id), sellable.selling_price))
 
     def items(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, dict[str, Any]]:
-        return {}
+        found = self.sellables(store_id, skus, group_id=group_id)
+        return {sku: item(sellable, currency=INR) for sku, sellable in found.items()}
 
 
 class FakeShoppers:

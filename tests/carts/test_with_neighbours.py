@@ -172,3 +172,21 @@ def test_whole_requests_keep_their_budgets(store: Store, kind: str, size: int) -
     assert (read, by_user, create, change) == (3, 3, 5, 7)
     assert remove == (7 if size > 1 else 6)  # an empty cart has no prices to ask for
     assert list(quantities(cart["id"]).values()) == [1] * (size - 1)
+
+
+def test_a_wishlist_shows_what_the_catalogue_sells(store: Store, visitor: Api) -> None:
+    tea = make_product(store, name="Assam", price="105", sku="ASSAM")
+    shirt = make_product(store, name="Shirt", price="1180", variants=("S", "M"))
+    _small, medium = variants_of(shirt)
+    path = f"/wishlist/{visitor.user_id}"
+    for product, variant in ((tea, None), (shirt, medium.pk), (shirt, None)):
+        answer = visitor.post(path, {"product_id": product.pk, "variant_id": variant})
+        found = assert_matches("add-to-wishlist", answer)["products"]
+    assert [(item["product_name"], item["variant_id"]) for item in found] == [
+        ("Shirt", None),
+        ("Shirt", medium.pk),
+        ("Assam", None),
+    ]
+    assert found[0]["pricing"]["selling_price"] == 1180.0
+    answer = visitor.delete(path, {"product_id": shirt.pk, "variant_id": None})
+    assert len(assert_matches("delete-from-wishlist", answer)["products"]) == 2

@@ -1,0 +1,1 @@
+"""What shoppers like to remember."""
