@@ -13,7 +13,16 @@ class PaymentsConfig(AppConfig):
     def ready(self) -> None:
         from django.core.signals import setting_changed
 
-        from . import checks, gateways  # noqa: F401  checks registers itself
+        from storefront import events, outbox, privacy, provided
+
+        from . import checks, debits, errands, gateways, public  # noqa: F401  checks registers itself
+        from . import privacy as own
+
+        outbox.register(debits.QUEUE, debits.drain)
+        outbox.register(errands.QUEUE, errands.drain)
+        events.on("shopper.erased", own.erase)
+        privacy.register("payments", own.export)
+        provided.register("payment_providers", public.payment_providers)
 
         def forget(*, setting: str, **_payload: Any) -> None:
             if setting in {"STOREFRONT", "DEBUG"}:

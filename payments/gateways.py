@@ -68,8 +68,14 @@ def gateway(provider: PaymentProvider) -> PaymentGateway:
     return made
 
 
+def usable(provider: PaymentProvider) -> bool:
+    """Whether the provider's gateway is known here; one that was taken out of the settings is not."""
+    return provider.gateway in known()
+
+
 def takes_mandates(provider: PaymentProvider) -> bool:
-    return isinstance(gateway(provider), MandateGateway)
+    """Whether the provider's gateway offers mandates. False for one that is not known here."""
+    return usable(provider) and issubclass(gateway_class(provider.gateway), MandateGateway)
 
 
 def call(name: str, provider: PaymentProvider, /, **arguments: Any) -> Any:

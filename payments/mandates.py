@@ -17,13 +17,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from storefront.contracts import BankAccount, GatewayRefused, MandateFacts
-from storefront.errors import Invalid, Unavailable
+from storefront.errors import Invalid, NotFound, Unavailable
 from storefront.ids import new_id
 from storefront.models import Store
 from storefront.money import rounded
 
-from . import errors, gateways, saved, selectors
-from .models import Mandate, MandateDebit
+from . import errands, errors, gateways, saved, selectors
+from .models import Errand, Mandate, MandateDebit
 from .states import MANDATE_REPORTS, MANDATE_STEPS, WAITING, DebitStatus, MandateStatus, MandateStep
 
 logger = logging.getLogger(__name__)
@@ -89,8 +89,12 @@ def create(
         created_at=now,
     )
     _take(row, facts, now)
-    row.save(force_insert=True)
-    return row
+    with transaction.atomic():
+        if not selectors.is_gone(store=store, customer_id=customer_id):
+            row.save(force_insert=True)
+            return row
+        errands.send(store=store, provider=provider, kind=Errand.Kind.REVOKE_MANDATE, reference=facts.reference)
+    raise NotFound
 
 
 def _take(row: Mandate, facts: MandateFacts, now: datetime) -> None:

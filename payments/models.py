@@ -343,14 +343,19 @@ class CreditLine(StoreScoped):
             models.UniqueConstraint(fields=["store", "customer_id"], name="%(app_label)s_credit_once"),
             models.CheckConstraint(
                 condition=Q(total_credit_limit=None, mandate_per_order_limit=None)
-                | Q(total_credit_limit__gte=0, total_credit_limit__lte=F("mandate_per_order_limit")),
+                | Q(
+                    total_credit_limit__isnull=False,  # a comparison with NULL would pass
+                    mandate_per_order_limit__isnull=False,
+                    total_credit_limit__gte=0,
+                    total_credit_limit__lte=F("mandate_per_order_limit"),
+                ),
                 name="%(app_label)s_credit_limits",
             ),
             models.CheckConstraint(
                 condition=Q(utilised__gte=0, held__gte=0)
                 & (
                     Q(total_credit_limit=None, utilised=0, held=0)
-                    | Q(total_credit_limit__gte=F("utilised") + F("held"))
+                    | Q(total_credit_limit__isnull=False, total_credit_limit__gte=F("utilised") + F("held"))
                 ),
                 name="%(app_label)s_credit_never_below_zero",
             ),
@@ -425,7 +430,7 @@ class CreditEntry(StoreScoped):
     class Meta:
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger")
-        ordering = ["-pk"]
+        ordering = ["-created_at", "-pk"]
         constraints = [
             models.UniqueConstraint(fields=["store", "line", "key"], name="%(app_label)s_entry_once"),
             models.CheckConstraint(
@@ -436,7 +441,7 @@ class CreditEntry(StoreScoped):
                 name="%(app_label)s_entry_signs",
             ),
         ]
-        indexes = [models.Index(fields=["store", "line", "-id"], name="sf_pay_entry_line")]
+        indexes = [models.Index(fields=["store", "line", "-created_at"], name="sf_pay_entry_made")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import F, Prefetch, QuerySet
 
+from customers.models import Customer
 from storefront.contracts import Shopper
 from storefront.errors import NotFound
 from storefront.models import Store
@@ -55,12 +56,12 @@ def holders(*, store: Store, customer_id: str) -> list[GatewayCustomer]:
 
 
 # --- mandates ---------------------------------------------------------------------------------------------------------
-def mandates(*, store: Store, customer_id: str, statuses: Iterable[str] = ()) -> list[Mandate]:
-    """The customer's mandates, newest first, at most 200. One query."""
+def mandates(*, store: Store, customer_id: str, statuses: Iterable[str] = (), limit: int = 200) -> list[Mandate]:
+    """The customer's mandates, newest first. One query."""
     found = Mandate.objects.filter(store=store, customer_id=customer_id)
     if statuses:
         found = found.filter(status__in=list(statuses))
-    return list(found.select_related("provider").order_by("-pk")[:200])
+    return list(found.select_related("provider").order_by("-pk")[:limit])
 
 
 def mandate(*, store: Store, customer_id: str, mandate_id: str) -> Mandate:
@@ -97,3 +98,10 @@ def credit_overview(*, store: Store, customer_id: str) -> dict[str, Any]:
         "line": credit_line(store=store, customer_id=customer_id),
         "mandates": mandates(store=store, customer_id=customer_id, statuses=[MandateStatus.ACTIVE]),
     }
+
+
+# --- customers --------------------------------------------------------------------------------------------------------
+def is_gone(*, store: Store, customer_id: str) -> bool:
+    """Whether the customer was erased. Locks their row, so that nothing is written for them while that happens."""
+    row = Customer.objects.select_for_update(no_key=True).filter(store=store, pk=customer_id).first()
+    return row is None or row.erased_at is not None

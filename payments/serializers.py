@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from storefront.money import number
 
-from .models import CreditLine, GatewayCustomer, Mandate, MandateDebit, SavedCard, SavedMethod
+from .models import CreditLine, GatewayCustomer, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
 
 IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}")
 ACCOUNT = re.compile(r"[0-9A-Za-z]{6,34}")
@@ -85,6 +85,21 @@ class MandateChangeIn(serializers.Serializer[Any]):
 
     max_amount = Amount(required=False, allow_null=True, default=None)
     end_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+# --- out: providers -------------------------------------------------------------------------------------------------
+def provider(row: PaymentProvider, *, takes_mandates: bool) -> dict[str, Any]:
+    """The contract's `PaymentProvider`, and the settings for clients where there are any. Never a credential."""
+    shown: dict[str, Any] = {
+        "id": row.pk,
+        "name": row.name,
+        "short_description": row.short_description,
+        "features": [{"code": "saved_methods", "enabled": True}, {"code": "mandates", "enabled": takes_mandates}],
+        "logo_dark": row.logo_dark,
+        "logo_light": row.logo_light,
+        "payment_provider_slug": row.slug,
+    }
+    return shown | ({"config": row.config} if row.config else {})
 
 
 # --- out: saved means -----------------------------------------------------------------------------------------------

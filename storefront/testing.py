@@ -36,6 +36,22 @@ from storefront.contracts import (
     Tax,
     TaxedGoods,
 )
+from storefront.testing_gateways import GatewayCallback, GatewayContract
+
+__all__ = [
+    "Callback",
+    "CaseInsensitive",
+    "CatalogContract",
+    "ChannelContract",
+    "GatewayCallback",
+    "GatewayContract",
+    "Good",
+    "SearchContract",
+    "StubAnswer",
+    "StubRequest",
+    "StubServer",
+    "Ware",
+]
 
 
 @dataclass(frozen=True, slots=True)
