@@ -16,3 +16,4 @@ class AccountsConfig(AppConfig):
         secrets.register("otp", otp.reveal)
         consent.register(selectors.wants)
         events.on("sweep", services.purge)
+        events.on("newsletter.changed", services.follow_newsletter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,8 @@ def update_profile(*, store: Store, user_id: str, changes: Mapping[str, Any]) ->
         customers.set_business(store=store, customer_id=user.customer_id, business=changes["business"])
         user.customer.business = changes["business"]
     user.save(update_fields=["first_name", "last_name", "email", "phone", "notification_preferences", "modified_at"])
+    if "preferences" in changes:
+        _tell_preferences(store, user)
     return user
 
 
@@ -96,7 +98,27 @@ def set_preferences(
     user = _locked(store, user_id)
     user.notification_preferences = _merged({} if from_defaults else user.notification_preferences, preferences)
     user.save(update_fields=["notification_preferences", "modified_at"])
+    _tell_preferences(store, user)
     return user
+
+
+def _tell_preferences(store: Store, user: User) -> None:
+    """Who keeps lists of addresses follows the owner of one; an unproved address may be somebody else's."""
+    if user.email and user.is_email_verified:
+        events.send("shopper.preferences", store=store, email=user.email, preferences=user.preferences)
+
+
+@transaction.atomic
+def follow_newsletter(*, store: Store, email: str, wanted: bool, categories: Sequence[str]) -> None:
+    """The owner of an address subscribed or unsubscribed elsewhere: their switches say so too."""
+    owner = selectors.user_by_contact(store=store, contact=email)
+    user = selectors.user_for_update(store=store, user_id=owner.pk) if owner is not None else None
+    if user is None or user.email != email:
+        return
+    user.notification_preferences = _merged(
+        user.notification_preferences, {category: {"email": wanted} for category in categories}
+    )
+    user.save(update_fields=["notification_preferences", "modified_at"])
 
 
 def set_image(*, store: Store, user_id: str, file: Any) -> User:

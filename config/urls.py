@@ -17,5 +17,6 @@ urlpatterns = [
     path(API, include("customers.urls")),
     path(API, include("carts.urls")),
     path("", include("messaging.urls")),
+    path("", include("engagement.pages")),
     path("", include("config.pages")),
 ]

@@ -7,3 +7,20 @@ class EngagementConfig(AppConfig):
     label = "storefront_engagement"
     verbose_name = _("Engagement")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from messaging import consent, secrets
+        from storefront import events, privacy
+
+        from .newsletter import selectors, services, wording
+
+        wording.register_all()
+        consent.register(selectors.wants)
+        consent.register_opt_out(selectors.opt_out)
+        secrets.register("newsletter", selectors.reveal)
+        privacy.register("newsletter", selectors.personal_data)
+        events.on("message.bounced", services.bounced)
+        events.on("shopper.preferences", services.follow_preferences)
+        events.on("shopper.erased", services.forget_shopper)
+        events.on("contacts.forgotten", services.forget_contacts)
+        events.on("sweep", services.purge)

@@ -1,5 +1,11 @@
+"""Addresses of the API, below the store's."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from .newsletter.views import Newsletter
+
+urlpatterns = [
+    path("campaigns/newsletter-subscribe", Newsletter.as_view({"post": "subscribe"})),
+]

@@ -84,8 +84,12 @@ def render(
     channel: str,
     overrides: Iterable[MessageTemplate],
     secret: Mapping[str, str],
+    opt_out_url: str = "",
 ) -> RenderedMessage:
-    """The message as it leaves on `channel`. Never store or log the result. Raises CannotRender."""
+    """The message as it leaves on `channel`. Never store or log the result. Raises CannotRender.
+
+    An e-mail that can be refused says at its end where, whatever its words are.
+    """
     words = choose(store=store, code=message.template, channel=channel, language=message.language, overrides=overrides)
     ttl = int((message.expires_at - message.created_at).total_seconds()) if message.expires_at else 0
     values = {"store": store.name, "minutes": str(max(1, ttl // 60)) if ttl else ""}
@@ -94,11 +98,17 @@ def render(
     needed = {name for part in (words.text, words.subject, words.html) for name in placeholders(part)}
     if "code" in needed | set(words.variables) and not values.get("code"):
         raise CannotRender("missing_code")
+    is_email = channel == ChannelName.EMAIL
+    text, html = fill(words.text, values), _html(words, values, store) if is_email else ""
+    if opt_out_url and is_email:
+        ending = _("Unsubscribe")
+        text = f"{text}\n\n{ending}: {opt_out_url}"
+        html = _with_link(html, ending, opt_out_url)
     return RenderedMessage(
         to=message.address_for(channel),
         subject=" ".join(fill(words.subject, values).split()),
-        text=fill(words.text, values),
-        html=_html(words, values, store) if channel == ChannelName.EMAIL else "",
+        text=text,
+        html=html,
         template={
             "code": message.template,
             "name": words.provider_template,
@@ -108,6 +118,7 @@ def render(
         values={name: values.get(name, "") for name in words.variables},
         ttl=ttl,
         key=message.pk,
+        opt_out_url=opt_out_url,
     )
 
 
@@ -118,6 +129,12 @@ def _html(words: Words, values: Mapping[str, str], store: Store) -> str:
     body = "".join(f"<p>{fill(escape(line), safe)}</p>" for line in words.text.splitlines() if line.strip())
     box = fill(_CODE_BOX, safe) if "code" in placeholders(words.text) else ""
     return fill(_LAYOUT, {"language": escape(words.language), "store": safe["store"], "body": box + body})
+
+
+def _with_link(html: str, words: str, address: str) -> str:
+    link = f'<p style="font-size:12px;text-align:center"><a href="{escape(address)}">{escape(words)}</a></p>'
+    before, body, after = html.rpartition("</body>")
+    return f"{before}{link}{body}{after}" if body else html + link
 
 
 def placeholders(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from storefront import limits, outbox
+from storefront import events, limits, outbox
 from storefront.conf import conf
 from storefront.contacts import mask
 from storefront.contracts import DeliveryFailed, DeliveryReport, RenderedMessage
@@ -39,6 +39,7 @@ QUEUE = "messages"
 BACKOFF = (1, 5, 15, 60, 300)  # seconds before each further attempt on a step, give or take a fifth
 TRIES_BEFORE_FALLBACK = 2  # on a step that has another after it; a code is of no use when it comes late
 LONGEST_WAIT_BEFORE_FALLBACK = 10  # seconds; a provider that asks for more is passed over
+ADDRESS_REFUSED = "address_refused"  # the reason by which a driver says that nobody is there
 PAUSED = "provider_paused"  # the reason while a provider is left alone
 INTERRUPTIONS = 10  # claims without a result, after which a message is held to be what kills the worker
 DRAIN_SECONDS = 30  # one drain works so long at most, then asks for another
@@ -256,7 +257,14 @@ def _prepare(message: Message, plan: Plan, step: Step, now: datetime) -> tuple[A
         raise DeliveryFailed("no_consent", retry=False)
     try:
         secret = _secret_of(message, now)
-        rendered = rendering.render(message, store=store, channel=step.channel, overrides=plan.overrides, secret=secret)
+        rendered = rendering.render(
+            message,
+            store=store,
+            channel=step.channel,
+            overrides=plan.overrides,
+            secret=secret,
+            opt_out_url=consent.opt_out(store=store, to=to, channel=step.channel, category=message.category),
+        )
     except secrets.Gone:
         raise _NotSendable("secret_gone") from None
     except rendering.CannotRender as error:
@@ -354,6 +362,13 @@ def _record_failure(attempt: _Attempt, error: DeliveryFailed) -> None:
         Message.objects.filter(
             store_id=message.store_id, pk=message.pk, state=Message.State.PENDING, attempts=message.attempts
         ).update(**changes)
+        if error.reason == ADDRESS_REFUSED:
+            _bounced(message, step.channel, error.reason)
+
+
+def _bounced(message: Message, channel: str, reason: str) -> None:
+    store = selectors.plan(message.store_id).store
+    events.send("message.bounced", store=store, to=message.address_for(channel), channel=channel, reason=reason)
 
 
 def _onward(step: Step, now: datetime) -> dict[str, Any]:
@@ -494,6 +509,8 @@ def _sent_but_failed(attempt: MessageAttempt, reason: str, now: datetime) -> Non
             started_at=attempt.started_at,
             finished_at=now,
         )
+        if attempt.channel == ChannelName.EMAIL:  # what a mail server gave up on has no reader; a phone may be off
+            _bounced(message, attempt.channel, reason)
 
 
 def _too_late(message: Message, now: datetime) -> bool:
@@ -560,8 +577,12 @@ def send_test(*, account: ProviderAccount, to: str) -> TestSend:
 
 
 def forget_contacts(*, store: Store, contacts: Iterable[str]) -> int:
-    """Removes these addresses from the store's messages at once; waiting ones are given up. Returns how many."""
+    """Removes these addresses from the store's messages at once; waiting ones are given up. Returns how many.
+
+    Their owner is to be forgotten, so the other apps are told in the same transaction.
+    """
     wanted = [contact for contact in contacts if contact]
+    events.send("contacts.forgotten", store=store, contacts=wanted)
     rows = Message.objects.filter(store=store, to__in=wanted, masked=False)
     rows.filter(state=Message.State.PENDING).update(
         state=Message.State.DEAD, done_at=timezone.now(), reason="contact_erased"

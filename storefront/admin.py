@@ -140,6 +140,8 @@ class StoreForm(BrandForm):
             "cart_login_strategy": _("Two carts at login"),
             "cart_days": _("Days that a cart is kept"),
             "reveal_unregistered_contacts": _("Reveal unknown contacts"),
+            "newsletter_double_opt_in": _("Ask for a click"),
+            "newsletter_text": _("Words of consent"),
             "kyc_enabled": _("Documents (KYC)"),
             "customer_groups_enabled": _("Show customer groups"),
         }
@@ -214,6 +216,7 @@ class StoreAdmin(KernelAdmin):
                 )
             },
         ),
+        (_("Newsletter"), {"fields": ("newsletter_double_opt_in", "newsletter_text")}),
         (_("Brand"), {"fields": BrandForm.brand_fields, "description": _("Shown to clients.")}),
         (_("Privacy and debugging"), {"fields": ("reveal_unregistered_contacts", "debug_mode")}),
         (_("Own data"), {"fields": ("metadata",)}),

@@ -51,6 +51,9 @@ DEFAULT_LIMITS: dict[str, str] = {
     "customer_create_network": "3000/3600",  # the same per network
     "document_check": "20/3600",  # numbers of documents that a customer has checked
     "bank_check": "10/3600 30/86400",  # bank accounts that a customer has checked; each may cost money
+    "newsletter": "10/3600",  # newsletter forms sent in per caller
+    "newsletter_network": "600/3600",  # the same, and clicks on links, per network
+    "newsletter_contact": "3/86400",  # messages that ask one address to confirm
     "upload": "30/3600",  # uploads per caller
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network

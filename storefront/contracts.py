@@ -145,7 +145,8 @@ class RenderedMessage:
 
     `template` names the provider's template and its options (DLT ids, WhatsApp template name and language).
     `values` are the template's variables in the order in which the provider wants them. `ttl` is in seconds.
-    `key` repeats when a send is repeated, for providers that de-duplicate.
+    `key` repeats when a send is repeated, for providers that de-duplicate. `opt_out_url` is the address at which the
+    recipient ends such messages, by one POST (RFC 8058); "" for messages that nobody can refuse.
     """
 
     to: str  # E.164 or an e-mail address
@@ -156,6 +157,7 @@ class RenderedMessage:
     values: Mapping[str, str] = field(default_factory=dict)
     ttl: int = 0
     key: str = ""
+    opt_out_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,10 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     shopper.merged       store, from_user_id, to_user_id, strategy     a visitor logged in to an account (D-21)
     shopper.logged_in    store, user_id
     shopper.erased       store, user_id, customer_id                   personal data must go (D-14)
+    shopper.preferences  store, email, preferences                     a verified e-mail address wants or refuses
+    contacts.forgotten   store, contacts                               proven contacts of somebody who is erased
+    message.bounced      store, to, channel, reason                    nobody is there: send no more of your own accord
+    newsletter.changed   store, email, wanted, categories              an address subscribed or unsubscribed
     cart.updated         store, cart_id                                sent after commit
     catalog.deleting     store, product_ids                            about to go, with what hangs on them
     catalog.published    store, product_ids                            shown otherwise now, or not at all any more

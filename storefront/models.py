@@ -73,6 +73,14 @@ class Store(models.Model):
     message_fallback = models.JSONField(
         default=default_fallback, help_text=_("Channels in the order in which a message tries them.")
     )
+    newsletter_double_opt_in = models.BooleanField(
+        default=False, help_text=_("An address is subscribed once its owner clicks on a link (D-57).")
+    )
+    newsletter_text = models.TextField(
+        max_length=2000,
+        blank=True,
+        help_text=_("The words beside the form; each wording that was consented to is kept."),
+    )
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(auto_now=True)

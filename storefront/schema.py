@@ -26,6 +26,7 @@ COMPLETE_TAGS = (
     "fulfillment",
     "store",
     "wishlist",
+    "campaigns",
 )  # modules of which every operation must be served
 
 _REFUSALS = {

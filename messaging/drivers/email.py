@@ -43,13 +43,19 @@ class Email(Driver):
     def send(self, message: RenderedMessage) -> str:
         sender = self.sender or settings.DEFAULT_FROM_EMAIL
         identifier = f"<{message.key}@{sender.rpartition('@')[2].strip('> ') or 'localhost'}>"
+        headers = {"Message-ID": identifier, "Auto-Submitted": "auto-generated"}
+        if message.opt_out_url:
+            headers |= {
+                "List-Unsubscribe": f"<{message.opt_out_url}>",
+                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+            }
         try:
             mail = EmailMultiAlternatives(
                 subject=message.subject,
                 body=message.text,
                 from_email=sender,
                 to=[message.to],
-                headers={"Message-ID": identifier, "Auto-Submitted": "auto-generated"},
+                headers=headers,
                 connection=get_connection(self._backend, **self._connection),
             )
             if message.html:

@@ -190,7 +190,7 @@ def test_messages_ask_the_preferences(shopper: Api, store: Store) -> None:
         return consent.given(store=store, to=to, channel=channel, category=category)
 
     assert wanted("transactional") and not wanted("newsletter")
-    assert wanted("newsletter", to="stranger@example.com")
+    assert wanted("promotional", to="stranger@example.com")
     sent = {"notification_preferences": {"newsletter": {"email": True}}}
     shopper.put(where(shopper, "/notification-preferences"), sent)
     assert wanted("newsletter") and not wanted("newsletter", "sms") and not wanted("promotional")

@@ -29,6 +29,8 @@ from catalog.models import (
 )
 from catalog.reviews.models import Review
 from customers.models import Customer
+from engagement.newsletter import services as newsletter
+from engagement.newsletter.models import NewsletterSubscription, NewsletterText
 from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
 from storefront import services
@@ -140,6 +142,11 @@ def _review(store: Store, number: int) -> Review:
     )
 
 
+def _subscription(store: Store, number: int) -> NewsletterSubscription:
+    newsletter.subscribe(store=store, email=f"reader-{number}@example.com")
+    return NewsletterSubscription.objects.get(store=store, email=f"reader-{number}@example.com")
+
+
 def _text(store: Store, number: int) -> StoreTemplate:
     kinds = StoreTemplate.Kind.values  # each once a store, so more rows need more stores
     shop = store if number < len(kinds) else services.create_store(store_id=f"text-{number}", name=f"Text {number}")
@@ -166,6 +173,8 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Group: lambda store, number: Group.objects.create(name=f"Role {number}"),
     Message: _message,
     MessageTemplate: _template,
+    NewsletterSubscription: _subscription,
+    NewsletterText: lambda store, number: NewsletterText.objects.create(store=store, version=str(number), text="News."),
     OtpChallenge: _code,
     Pincode: lambda store, number: Pincode.objects.create(
         country="IN", pincode=f"{560001 + number}", city="Bengaluru", state_name="Karnataka"
