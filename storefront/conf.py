@@ -99,6 +99,7 @@ class Conf:
     TRUSTED_PROXIES: int = 0  # how many proxies before us append to X-Forwarded-For
     PUBLIC_URL: str = ""  # scheme and host for links in messages; empty: the request's own
     CORS_ALLOW_ALL: bool = True
+    OUTGOING_ALLOWED: tuple[str, ...] = ()  # "host:port" that webhooks may reach though private or without TLS
     CATALOG_MAX_AGE: int = 30  # seconds for which caches may keep what the API key alone reads of the catalogue
     CATALOG_STALE: int = 60  # and for so many more show it while they ask for it again
     STORE_MAX_AGE: int = 60  # the same for what the key alone reads of the store itself

@@ -1,0 +1,229 @@
+"""Calls to addresses that staff or partners typed in: webhooks and the like. They must not reach into our own network.
+
+The name is looked up once, every address that it has is checked, and the connection is made to a checked one, so a name
+that changes its mind between check and call gains nothing. No redirects, no proxies of the environment, limits on time
+and on the size of the answer. Hosts that may be reached all the same, for development and for services of one's own,
+are listed in `OUTGOING_ALLOWED`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpcore2
+import httpx2
+
+from storefront.conf import conf
+
+MAX_ANSWER_BYTES = 65_536
+CONNECT_SECONDS = 5.0
+TOTAL_SECONDS = 15.0
+LONGEST_URL = 2000
+_REFUSED_NETWORKS = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier NAT
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # link-local; the metadata of clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/96",  # unspecified, loopback, IPv4-compatible
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/23",  # Teredo, ORCHID and other protocols
+        "2001:db8::/32",
+        "2002::/16",  # 6to4
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+    )
+)
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Refused(Exception):
+    """We do not call that: a bad address, or one inside. `reason` is short and stable."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unreachable(Exception):
+    """Nobody answered properly: no such name, no connection, bad TLS, too late. `reason` is short and stable."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `body` is cut at MAX_ANSWER_BYTES."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is a host of the open internet, whatever it is wrapped in."""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if any(address.version == network.version and address in network for network in _REFUSED_NETWORKS):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def check_url(url: str) -> httpx2.URL:
+    """The address, if it may be called as far as its text tells. For forms; a call checks again. Raises Refused."""
+    if not 0 < len(url) <= LONGEST_URL or any(character.isspace() or ord(character) < 32 for character in url):
+        raise Refused("bad_url")
+    try:
+        parsed = httpx2.URL(url)
+        port = parsed.port or {"https": 443, "http": 80}.get(parsed.scheme)
+    except (httpx2.InvalidURL, ValueError, UnicodeError) as error:
+        raise Refused("bad_url") from error
+    if parsed.scheme not in ("https", "http") or not parsed.host or port is None or port > 65_535:
+        raise Refused("bad_url")
+    if parsed.userinfo:
+        raise Refused("userinfo")
+    if _allowed(parsed.host, port):
+        return parsed
+    if parsed.scheme != "https":
+        raise Refused("not_https")
+    if port < 1024 and port != 443:
+        raise Refused("port")
+    literal = _literal(parsed.host)
+    if literal is not None and not is_public(literal):
+        raise Refused("private_address")
+    return parsed
+
+
+def post(
+    url: str,
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    connect_seconds: float = CONNECT_SECONDS,
+    total_seconds: float = TOTAL_SECONDS,
+) -> Answer:
+    """One POST. Any status is an answer, redirects too. Raises Refused and Unreachable. Nothing is logged."""
+    parsed = check_url(url)
+    deadline = time.monotonic() + total_seconds
+    timeout = httpx2.Timeout(total_seconds, connect=connect_seconds)
+    content = b""
+    try:
+        with _client().stream("POST", parsed, content=body, headers=dict(headers), timeout=timeout) as response:
+            for chunk in response.iter_raw():  # as it came: an answer that unpacks to gigabytes stays small
+                content += chunk
+                if len(content) >= MAX_ANSWER_BYTES:
+                    break
+                if time.monotonic() > deadline:
+                    raise Unreachable("timeout")
+            return Answer(response.status_code, dict(response.headers), content[:MAX_ANSWER_BYTES])
+    except httpx2.TimeoutException as error:
+        raise Unreachable("timeout") from error
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, UnicodeError) as error:
+        raise Refused("bad_url") from error
+    except httpx2.HTTPError as error:
+        raise Unreachable("unreachable") from error
+
+
+class GuardedBackend(httpcore2.SyncBackend):  # type: ignore[misc,unused-ignore]
+    """Connects to checked addresses only."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> Any:
+        addresses = checked_addresses(host, port)
+        last: Exception = httpcore2.ConnectError("no address")
+        for address in addresses[:4]:
+            try:
+                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                last = error
+        raise last
+
+    def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:
+        raise Refused("private_address")
+
+
+def checked_addresses(host: str, port: int) -> list[str]:
+    """The addresses of a name, IPv4 first. Raises Refused if one of them is inside, Unreachable if there is none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable("unknown_host") from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0])))
+    if not _allowed(host, port) and not all(is_public(_parsed(address)) for address in addresses):
+        raise Refused("private_address")
+    return addresses
+
+
+def _parsed(address: str) -> Address:
+    """Unreadable ones count as inside."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ipaddress.IPv4Address("0.0.0.0")  # noqa: S104  an address that is refused; nothing listens
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _allowed(host: str, port: int) -> bool:
+    return f"{host}:{port}" in conf().OUTGOING_ALLOWED
+
+
+@cache
+def _client() -> httpx2.Client:
+    return httpx2.Client(
+        transport=_Transport(),
+        follow_redirects=False,
+        trust_env=False,
+        headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "storefront"},
+    )
+
+
+class _Transport(httpx2.HTTPTransport):
+    """httpx's own, over a pool that connects through the guard. Connections are not kept: each call is checked."""
+
+    def __init__(self) -> None:
+        super().__init__(trust_env=False)
+        self._pool.close()
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=20,
+            max_keepalive_connections=0,
+            network_backend=GuardedBackend(),
+        )
