@@ -57,6 +57,7 @@ DEFAULT_LIMITS: dict[str, str] = {
     "upload": "30/3600",  # uploads per caller
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network
+    "gift_card_code": "10/86400",  # the same per code, whoever tries it
     "mandate_create": "20/3600",  # new mandates per customer; each asks a bank
     "mandate_change": "120/3600",  # changes of mandates, and questions to their provider, per customer
 }

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from storefront import crypto
+from storefront import crypto, limits
 from storefront.contracts import GiftCardFound
 from storefront.errors import Invalid
 from storefront.ids import new_id
@@ -27,7 +27,7 @@ from . import ledger
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 16  # 80 bits
 MAX_BATCH = 10_000
-PIN_LENGTH = 4
+PIN_LENGTH = 6
 _CHUNK = 500
 _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _NO_PIN = "0" * 64
@@ -43,15 +43,20 @@ class NewGiftCard(NamedTuple):
 
 
 def find(*, store_id: str, code: str, pin: str) -> GiftCardFound:
-    """The live card behind a code. One query and the same hashing whatever is wrong. Raises InvalidGiftCard."""
-    normal = normalised(code)[:64]
-    hashes = crypto.keyed_hashes("gift-card", store_id, normal)
+    """The live card behind a code. One query and the same work whatever is wrong. Raises InvalidGiftCard.
+
+    Failures are counted by code too, known or not, so that a PIN cannot be guessed from many places: TooManyRequests.
+    """
+    hashes = crypto.keyed_hashes("gift-card", store_id, normalised(code)[:64])
+    brake = limits.rules("gift_card_code", store_id, hashes[0])
+    limits.hit(brake)
     card = GiftCard.objects.select_related("account").filter(store_id=store_id, code_hash__in=hashes).first()
     wanted = (card.pin_hash if card is not None else "") or _NO_PIN
     matches = [crypto.same(made, wanted) for made in _pin_hashes(hashes, pin[:64])]
     fits = card is not None and (not card.pin_hash or any(matches))
     if card is None or not fits or not card.is_live(timezone.now()) or card.account.available <= 0:
         raise InvalidGiftCard
+    limits.give_back(brake)
     return GiftCardFound(card.pk, card.last4)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from storefront.models import Store
 
-from ..models import Account, Earning, Entry, Member
+from ..models import Account, Earning, Entry, Member, Programme
 from . import ledger, loyalty
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ def sweep(*, now: datetime, batch: int, **_: Any) -> None:
         _try(partial(loyalty.post, store_id=store_id, earning_id=pk, now=now))
     for store_id, account_id in ledger.due_accounts(now=now, limit=batch):
         _try(partial(ledger.expire, store_id=store_id, account_id=account_id, now=now))
-    ended = Member.objects.filter(resets_at__lte=now).order_by("resets_at")
+    running = Programme.objects.filter(active=True).values("store_id")
+    ended = Member.objects.filter(resets_at__lte=now, store_id__in=running).order_by("resets_at")
     for store_id, account_id in list(ended.values_list("store_id", "pk")[:batch]):
         _try(partial(loyalty.reset, store_id=store_id, account_id=account_id, now=now))
 

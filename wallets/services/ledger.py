@@ -73,7 +73,15 @@ def add(
 
 
 def take(
-    *, store_id: str, account_id: str, kind: str, owner: str, amount: Decimal, partial: bool = False, **facts: Any
+    *,
+    store_id: str,
+    account_id: str,
+    kind: str,
+    owner: str,
+    amount: Decimal,
+    partial: bool = False,
+    now: datetime | None = None,
+    **facts: Any,
 ) -> Entry | None:
     """Takes away from what is not held. `partial` takes what is there where that is less, and is None for nothing.
 
@@ -86,7 +94,7 @@ def take(
         found = _entry(account_id, kind, owner)
         if found is not None:
             return found
-        available = account.available - _expire(account, timezone.now())
+        available = account.available - _expire(account, now or timezone.now())
         if amount > available:
             if not partial:
                 raise SHORT[Kind(account.kind)]

@@ -159,6 +159,7 @@ def take_back(*, store: Store, order_id: str, returned: Decimal, note_id: str, r
                 owner=note_id,
                 amount=Decimal(lost),
                 partial=True,
+                now=now,
                 reference=reference,
             )
             missing = lost - int(-entry.amount) if entry is not None else lost
@@ -211,6 +212,20 @@ def recalculate(*, store: Store, customer_id: str, now: datetime) -> None:
         _recalculate(Member.objects.get(store=store, pk=member.pk), programme, now)
 
 
+def programme_changed(*, store: Store, now: datetime) -> None:
+    """After staff changed the programme: periods begin now for members who had none, or end where there are none."""
+    selectors.forget()
+    transaction.on_commit(selectors.forget)
+    programme = selectors.rules(store.pk)
+    members = Member.objects.filter(store=store, erased_at=None)
+    if programme is None:
+        return
+    if programme.reset_months is None:
+        members.exclude(resets_at=None).update(resets_at=None)
+    else:
+        members.filter(resets_at=None).update(resets_at=programme.next_reset(now))
+
+
 def _recalculate(member: Member, programme: Rules, now: datetime) -> None:
     """The same for a locked account. The last period's spend counts until this one's is more."""
     spent = max(selectors.orders_of(member)["total_spent"], member.previous_spent)
@@ -258,9 +273,9 @@ def _carry(account: Account, programme: Rules, owner: str, now: datetime) -> Non
     lost = account.available - carried
     where: dict[str, Any] = {"store_id": account.store_id, "account_id": account.pk, "owner": owner}
     if lost:
-        ledger.take(**where, kind=Kind.EXPIRE, amount=lost)
+        ledger.take(**where, kind=Kind.EXPIRE, amount=lost, now=now)
     if carried:
-        ledger.take(**where, kind=Kind.CARRY_OUT, amount=carried)
+        ledger.take(**where, kind=Kind.CARRY_OUT, amount=carried, now=now)
         ledger.add(**where, kind=Kind.CARRY_IN, amount=carried, expires_at=programme.expiry(now))
 
 
