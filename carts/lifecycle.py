@@ -10,23 +10,35 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from storefront.errors import DomainError
 from storefront.models import Store
 
-from . import selectors
+from . import selectors, sql
 from .changes import expiry, tell
 from .models import Cart, CartLine
 from .services import delete_locked
 from .sql import HeldLine
 
+# Wishes that only make sense together: one cart's or the other's.
+_TOGETHER = (
+    ("customer_note",),
+    ("billing_address", "shipping_address", "fulfillment"),
+    ("coupon_code",),
+    ("points_asked",),
+    ("credit_asked",),
+    ("gift_card_id", "gift_card_last4"),
+)
+
 
 def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: str, **_: Any) -> None:
     """A visitor logged in to an account: the cart that they hold keeps its id and becomes the account's (D-21).
 
-    `strategy` decides what is in it: `merge` unites the lines, the larger quantity winning; `guest_wins` keeps the
-    visitor's, `account_wins` the account's. An empty cart wins over nothing. The account's own open carts are deleted,
-    so that the one cart is current. Runs in the login's transaction; repeating it changes nothing; parallel logins to
-    one account take turns, and carts are locked in the order of their ids. Quantities are not checked against rules
-    here: the next read says what cannot be bought.
+    `strategy` decides what is in it: `merge` unites the lines, the larger quantity winning, and the wishes, the
+    visitor's winning; `guest_wins` keeps the visitor's, `account_wins` the account's. An empty cart wins over nothing.
+    The account's own open carts are deleted, so that the one cart is current. Runs in the login's transaction; repeating
+    it changes nothing; parallel logins to one account take turns, and carts are locked in the order of their ids.
+    Quantities are not checked against rules here: the next read says what cannot be bought. A coupon is looked at anew,
+    for whose it is has changed, which prices the cart within the transaction: one that does not count is dropped.
     """
     if from_user_id == to_user_id:
         return
@@ -43,10 +55,13 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
         if not guests:
             return
         cart = guests[-1]
+        cart.user_id = to_user_id
+        coupons = [cart.coupon_code]
         if accounts:
             _unite(store, cart, accounts[-1], strategy)
             delete_locked([cart.pk for cart in accounts])
-        cart.user_id = to_user_id
+            coupons = [cart.coupon_code, accounts[-1].coupon_code if strategy == "merge" else ""]
+        cart.coupon_code = _first_that_counts(store, cart, coupons, now)
         cart.version += 1
         cart.expires_at, cart.modified_at = expiry(store, now), now
         cart.save(force_update=True)
@@ -59,7 +74,12 @@ def erase_carts(*, store: Store, user_id: str, **_: Any) -> None:
         carts = selectors.open_carts(store=store, user_id=user_id).select_for_update().order_by("pk")
         delete_locked([cart.pk for cart in carts])
         Cart.objects.filter(store=store, user_id=user_id).update(
-            billing_address=None, shipping_address=None, customer_note="", metadata={}
+            billing_address=None,
+            shipping_address=None,
+            customer_note="",
+            metadata={},
+            gift_card_id="",
+            gift_card_last4="",
         )
 
 
@@ -93,7 +113,7 @@ def _unite(store: Store, cart: Cart, account: Cart, strategy: str) -> None:
     if own and other and strategy == "account_wins":
         CartLine.objects.filter(cart=cart).delete()
         CartLine.objects.bulk_create(_rows(store, cart, other))
-        for name in ("metadata", "customer_note", "billing_address", "shipping_address"):
+        for name in ("metadata", "customer_note", *sql.WISHES):
             setattr(cart, name, getattr(account, name))
         return
     quantities = {line.sku: line.quantity for line in own}
@@ -105,9 +125,31 @@ def _unite(store: Store, cart: Cart, account: Cart, strategy: str) -> None:
         update_fields=["quantity"],
     )
     cart.metadata = {**account.metadata, **cart.metadata}
-    cart.customer_note = cart.customer_note or account.customer_note
-    cart.billing_address = cart.billing_address or account.billing_address
-    cart.shipping_address = cart.shipping_address or account.shipping_address
+    for names in _TOGETHER:
+        if not any(getattr(cart, name) for name in names):
+            for name in names:
+                setattr(cart, name, getattr(account, name))
+
+
+def _first_that_counts(store: Store, cart: Cart, codes: Iterable[str], now: datetime) -> str:
+    """The first of these coupons that counts for the cart's owner, logged in; "" when none does.
+
+    When nobody can say, because what prices depend on does not answer, the first is kept: each read asks again.
+    """
+    wanted = [code for code in dict.fromkeys(codes) if code]
+    if not wanted:
+        return ""
+    shopper = selectors.owner(store_id=store.pk, user_id=cart.user_id, is_logged_in=True)
+    held = selectors.lines(store=store, cart_id=cart.pk)
+    for code in wanted:
+        row = sql.row_of(cart)._replace(coupon_code=code)
+        try:
+            priced = selectors.price_cart(store=store, shopper=shopper, cart=row, lines=held, now=now)
+        except DomainError:
+            return code
+        if "coupon" not in priced.quote.refusals:
+            return code
+    return ""
 
 
 def _take_turns(*names: str) -> None:

@@ -127,25 +127,32 @@ def offers(*, store: Store, shopper: Shopper, cart_id: str, kind: str, now: date
     return found
 
 
-def owners_view(*, cart: Cart, now: datetime) -> PricedCart:
-    """Any cart as it would be priced for its owner now, for staff; expired and ordered ones too. Raises nothing.
-
-    Three queries and the catalogue's. The group is the owner's where the shoppers are ours to ask, else the default.
-    """
+def owner(*, store_id: str, user_id: str, is_logged_in: bool | None = None) -> Shopper:
+    """Whose cart it is, without their token: one query where the shoppers are ours to ask, else none and nothing more is
+    known of them. Whoever has an account counts as logged in, unless `is_logged_in` says."""
     customer_id, group_id = None, None
     if apps.is_installed("accounts"):
         from accounts.models import User
 
-        users = User.objects.filter(store=cart.store_id, pk=cart.user_id)
+        users = User.objects.filter(store=store_id, pk=user_id)
         customer_id, group_id = users.values_list("customer_id", "customer__group_id").first() or (None, None)
-    shopper = Shopper(
-        store_id=cart.store_id,
-        user_id=cart.user_id,
-        customer_id=customer_id,
+    logged_in = customer_id is not None if is_logged_in is None else is_logged_in
+    return Shopper(
+        store_id=store_id,
+        user_id=user_id,
+        customer_id=customer_id if logged_in else None,
         group_id=group_id,
-        is_logged_in=customer_id is not None,
-        is_anonymous=customer_id is None,
+        is_logged_in=logged_in,
+        is_anonymous=not logged_in,
     )
+
+
+def owners_view(*, cart: Cart, now: datetime) -> PricedCart:
+    """Any cart as it would be priced for its owner now, for staff; expired and ordered ones too. Raises nothing.
+
+    Three queries and those of the pricing steps.
+    """
+    shopper = owner(store_id=cart.store_id, user_id=cart.user_id)
     row = sql.row_of(cart)
     held = sql.lines(store_id=cart.store_id, cart_id=cart.pk)
     return price_cart(store=cart.store, shopper=shopper, cart=row, lines=held, now=now)

@@ -12,18 +12,21 @@ from carts import services
 from carts.models import Cart
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
-from tests.carts.fakes import FakeCatalog, FakeShoppers
+from tests.carts.fakes import FakeCatalog, FakeOffers, FakeShoppers, FakeWallets
 from tests.conftest import Api
 
 
 @pytest.fixture(autouse=True)
 def _plugs(configure: Any) -> Iterator[None]:
     configure(CATALOG="tests.carts.fakes.FakeCatalog", SHOPPER="tests.carts.fakes.FakeShoppers")
+    kept = (FakeShoppers.known, FakeOffers.LAPSED, FakeWallets.asked)
+    for things in kept:
+        things.clear()
     FakeCatalog.clear()
-    FakeShoppers.known.clear()
     yield
     FakeCatalog.clear()
-    FakeShoppers.known.clear()
+    for things in kept:
+        things.clear()
 
 
 def make_shopper(store: Store, user_id: str = "guest-1", **facts: Any) -> Shopper:

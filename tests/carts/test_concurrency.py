@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from threading import Barrier
 from typing import Any
 
@@ -17,7 +18,7 @@ from storefront import events
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
 from tests.carts.conftest import body, make_shopper, quantities
-from tests.carts.fakes import FakeCatalog
+from tests.carts.fakes import PLUGS, FakeCatalog
 from tests.conftest import Api
 from tests.contract import assert_matches
 from tests.threads import in_parallel
@@ -232,6 +233,84 @@ def test_many_visitors_who_log_in_to_one_account_leave_one_cart_with_everything(
     cart = Cart.objects.get()
     assert cart.user_id == "account"
     assert quantities(cart) == dict.fromkeys(skus, 1) | {tea: WORKERS + 1}
+
+
+def test_parallel_logins_and_wishes_leave_one_cart_with_a_coupon_that_counts(
+    store: Store, tea: Sku, new_cart: NewCart, client_of: Any, configure: Any
+) -> None:
+    configure(**PLUGS)
+    account = make_shopper(store, "account", is_logged_in=True, is_anonymous=False)
+    new_cart(store, account, {tea: 1})
+    for number in range(WORKERS):
+        new_cart(store, make_shopper(store, f"visitor-{number}"), {tea: number + 2})
+    Cart.objects.exclude(user_id="account").update(coupon_code="BIG", gift_card_id="card-1", gift_card_last4="1234")
+    start = together()
+
+    def act(number: int) -> int:
+        start()
+        lifecycle.merge_carts(store=store, from_user_id=f"visitor-{number}", to_user_id="account", strategy="merge")
+        cart = Cart.objects.filter(user_id="account").latest("pk")
+        sent = {"coupon_code": "LOGIN"}
+        return int(client_of(store, account).post(f"/carts/{cart.pk}/coupon", sent).status_code)
+
+    assert set(in_parallel(act, WORKERS)) <= {200, 404}
+    cart = Cart.objects.get()
+    assert quantities(cart) == {tea: WORKERS + 1}
+    assert cart.coupon_code in ("", "LOGIN", "BIG")
+    shown = client_of(store, account).get(f"/carts/{cart.pk}").json()["content"]["cart"]
+    assert shown["gift_card_last4"] == "1234"
+    assert shown["coupon_code"] == (cart.coupon_code or None)
+
+
+def test_parallel_wishes_of_all_kinds_are_all_kept(
+    store: Store, tea: Sku, new_cart: NewCart, client_of: Any, configure: Any
+) -> None:
+    configure(**PLUGS)
+    buyer = make_shopper(store, "buyer", is_logged_in=True, is_anonymous=False, customer_id="c")
+    cart = new_cart(store, buyer, {tea: 1})
+    address = {
+        "first_name": "Asha",
+        "phone": "9876543210",
+        "address_line1": "12 Lake Road",
+        "pincode": "411001",
+        "city": "Pune",
+        "state": "Maharashtra",
+    }
+    calls: list[tuple[str, Any]] = [
+        ("coupon", {"coupon_code": "TEN"}),
+        ("loyalty-points", {"loyalty_point_redeemed": 5}),
+        ("credit-balance", {"credit_balance_used": 7.5}),
+        ("gift-card", {"gift_card_code": "GIFT-1234", "pin": "7"}),
+        ("address", {"billing_address": address, "shipping_address": address}),
+        ("items", body(tea, 4)),
+        ("items", body(FakeCatalog.put(store.pk, "POT"), 1)),
+        ("items", body(FakeCatalog.put(store.pk, "PAN"), 1)),
+    ]
+    start = together(len(calls))
+
+    def act(number: int) -> int:
+        start()
+        name, sent = calls[number]
+        return int(client_of(store, buyer).post(f"/carts/{cart.pk}/{name}", sent).status_code)
+
+    assert in_parallel(act, len(calls)) == [200] * len(calls)
+    row = Cart.objects.get()
+    assert (row.coupon_code, row.points_asked, row.credit_asked) == ("TEN", 5, Decimal("7.5"))
+    assert (row.gift_card_last4, row.version) == ("1234", 1 + len(calls))
+    assert row.shipping_address["city"] == "Pune"
+    assert sorted(quantities(cart).values()) == [1, 1, 4]
+
+
+def test_a_cart_under_a_rush_of_writes_is_priced_with_its_row_locked(
+    api: Api, store: Store, shopper: Shopper, tea: Sku, cup: Sku, new_cart: NewCart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carts.changes.TRIES", 1)
+    cart = new_cart(store, shopper, {tea: 1})
+    now = timezone.now()
+    where = {"store": store, "shopper": shopper, "cart_id": cart.pk, "now": now}
+    FakeCatalog.meanwhile.append(lambda: services.set_quantity(**where, sku=tea, quantity=7))
+    assert_matches("update-cart", api.post(f"/carts/{cart.pk}/items", body(cup, 2)))
+    assert quantities(cart) == {tea: 7, cup: 2}
 
 
 def test_writes_by_the_visitor_during_the_login_are_kept_or_refused(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from carts.models import Cart, CartLine
 from storefront import events
 from storefront.contracts import Shopper, Sku
+from storefront.errors import Unavailable
 from storefront.models import Store
 from tests.carts.conftest import make_shopper, quantities
-from tests.carts.fakes import FakeCatalog
+from tests.carts.fakes import PLUGS, FakeCatalog, FakeOffers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.carts.urls")]
 NewCart = Callable[..., Cart]
@@ -227,3 +230,117 @@ def test_erasing_a_shopper_deletes_their_carts_and_nobody_elses(
     left = Cart.objects.get(pk=ordered.pk)
     assert (left.metadata, left.customer_note, left.shipping_address, left.billing_address) == ({}, "", None, None)
     assert quantities(left) == {tea: 1}
+
+
+# --- wishes ---------------------------------------------------------------------------------------------------------
+WISHES = (
+    *("coupon_code", "points_asked", "credit_asked", "gift_card_id", "gift_card_last4"),
+    *("billing_address", "shipping_address", "fulfillment"),
+)
+GUESTS: dict[str, Any] = {
+    "coupon_code": "TEN",
+    "points_asked": 1,
+    "credit_asked": Decimal(1),
+    "gift_card_id": "g",
+    "gift_card_last4": "gggg",
+    "billing_address": {"city": "Goa"},
+    "shipping_address": {"city": "Goa"},
+    "fulfillment": {"fulfillment_type": "delivery", "shipments": []},
+}
+ACCOUNTS: dict[str, Any] = {
+    "coupon_code": "LOGIN",
+    "points_asked": 2,
+    "credit_asked": Decimal(2),
+    "gift_card_id": "a",
+    "gift_card_last4": "aaaa",
+    "billing_address": {"city": "Pune"},
+    "shipping_address": {"city": "Pune"},
+    "fulfillment": {"fulfillment_type": "collect-in-store", "pickup_location_id": "S1"},
+}
+
+
+@pytest.fixture
+def both(store: Store, shopper: Shopper, account: Shopper, tea: Sku, new_cart: NewCart, configure: Any) -> Any:
+    """`both(guests, accounts)`: a cart of each with these wishes, in a shop where TEN and LOGIN are coupons."""
+    configure(**PLUGS)
+
+    def make(guests: Any, accounts: Any) -> None:
+        for owner, wishes in ((shopper, guests), (account, accounts)):
+            cart = new_cart(store, owner, {tea: 1})
+            Cart.objects.filter(pk=cart.pk).update(**wishes)
+
+    return make
+
+
+def wishes() -> dict[str, Any]:
+    return dict(Cart.objects.values(*WISHES).get())
+
+
+@pytest.mark.parametrize(("strategy", "kept"), [("merge", GUESTS), ("guest_wins", GUESTS), ("account_wins", ACCOUNTS)])
+def test_the_strategy_says_whose_wishes_stay(both: Any, store: Store, strategy: str, kept: Any) -> None:
+    both(GUESTS, ACCOUNTS)
+    for _time in range(2):
+        log_in(store, strategy)
+        assert wishes() == kept
+
+
+def test_what_only_the_accounts_cart_wishes_comes_along_in_a_merge(both: Any, store: Store) -> None:
+    both({}, ACCOUNTS)
+    log_in(store)
+    assert wishes() == ACCOUNTS
+
+
+def test_addresses_and_the_way_to_them_stay_together(both: Any, store: Store) -> None:
+    both({**GUESTS, "fulfillment": None}, ACCOUNTS)
+    log_in(store)
+    assert (wishes()["shipping_address"], wishes()["fulfillment"]) == ({"city": "Goa"}, None)
+
+
+@pytest.mark.parametrize(
+    ("guests", "accounts", "lapsed", "kept"),
+    [
+        ("LOGIN", "", (), "LOGIN"),  # it counts now that they are logged in
+        ("BIG", "", (), ""),
+        ("BIG", "TEN", (), "TEN"),
+        ("BIG", "TEN", ("TEN",), ""),
+        ("", "BIG", (), ""),
+        ("TEN", "LOGIN", ("TEN",), "LOGIN"),
+    ],
+)
+def test_a_coupon_is_looked_at_anew(
+    both: Any, store: Store, guests: str, accounts: str, lapsed: tuple[str, ...], kept: str
+) -> None:
+    both({"coupon_code": guests}, {"coupon_code": accounts})
+    FakeOffers.LAPSED.update(lapsed)
+    log_in(store)
+    assert wishes()["coupon_code"] == kept
+
+
+def test_a_coupon_is_looked_at_anew_where_the_account_has_no_cart(
+    store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart, configure: Any
+) -> None:
+    configure(**PLUGS)
+    new_cart(store, shopper, {tea: 1})
+    Cart.objects.update(coupon_code="BIG")
+    log_in(store)
+    assert wishes()["coupon_code"] == ""
+
+
+def test_a_catalogue_that_does_not_answer_keeps_nobody_from_logging_in(both: Any, store: Store) -> None:
+    both({"coupon_code": "TEN"}, {"coupon_code": "LOGIN"})
+
+    def fail() -> None:
+        raise Unavailable
+
+    FakeCatalog.meanwhile.append(fail)
+    log_in(store)
+    assert wishes()["coupon_code"] == "TEN"
+
+
+def test_a_login_that_fails_after_the_merge_leaves_both_carts(both: Any, store: Store) -> None:
+    both(GUESTS, ACCOUNTS)
+    before = list(Cart.objects.order_by("pk").values())
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        log_in(store)
+        raise ZeroDivisionError
+    assert list(Cart.objects.order_by("pk").values()) == before

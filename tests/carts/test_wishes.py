@@ -37,8 +37,6 @@ ADDRESS = {
 @pytest.fixture(autouse=True)
 def _neighbours(_plugs: None, configure: Any) -> None:
     configure(**PLUGS)
-    FakeOffers.LAPSED.clear()
-    FakeWallets.asked.clear()
 
 
 @pytest.fixture
