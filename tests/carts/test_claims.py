@@ -1,0 +1,249 @@
+"""Orders that compete for what is scarce, each from a cart of its own (R-01 to R-04 of the reliability bars).
+
+ROUNDS=5 runs the bars in full; by default each is a fifth of it, once.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db.models import Sum
+from django.utils import timezone
+
+from carts import services
+from carts.errors import CartNotFound
+from carts.models import Cart
+from catalog.models import Product, Stock
+from storefront.contracts import Shopper, Sku
+from storefront.errors import DomainError
+from storefront.models import Store
+from tests.carts import ordering
+from tests.carts.ordering import CartMoved, Placed
+from tests.catalog.factories import make_product
+from tests.threads import in_parallel
+from wallets.models import Account, Entry, Hold
+from wallets.services import credit, gift_cards
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
+FULL = ROUNDS >= 5
+
+
+@pytest.fixture(autouse=True)
+def _real(_plugs: None, configure: Any) -> None:
+    configure(CATALOG="catalog.plugs.DefaultCatalog")
+
+
+def sku_of(product: Product) -> Sku:
+    return Sku(product.pk)
+
+
+def guest(store: Store, number: int, **facts: Any) -> Shopper:
+    return Shopper(store_id=store.pk, user_id=f"guest-{number}", **facts)
+
+
+def buyer(store: Store, number: int = 0, **facts: Any) -> Shopper:
+    """Somebody logged in to the account of customer `number`."""
+    return Shopper(
+        store_id=store.pk,
+        user_id=f"user-{number}",
+        customer_id=f"customer-{number}",
+        is_logged_in=True,
+        is_anonymous=False,
+        **facts,
+    )
+
+
+def cart_of(store: Store, shopper: Shopper, *skus: Sku) -> str:
+    items = [(sku, 1) for sku in skus]
+    return services.create_cart(store=store, shopper=shopper, items=items, now=timezone.now()).cart.id
+
+
+Attempt = tuple[Shopper, str]
+
+
+def checkout(store: Store, attempts: list[Attempt], *, workers: int, again: int = 0) -> list[Placed | str]:
+    """All of them at once: what each placed, or the code of its refusal. `again`: how often one that was refused prices
+    its cart anew and tries once more, as a shopper does."""
+
+    def act(number: int) -> Placed | str:
+        shopper, cart_id = attempts[number]
+        code = ""
+        for _time in range(1 + again):
+            try:
+                return ordering.place(store=store, shopper=shopper, cart_id=cart_id, now=timezone.now())
+            except DomainError as error:
+                code = error.code
+        return code
+
+    return in_parallel(act, len(attempts), workers=workers)
+
+
+def placed(results: list[Placed | str]) -> list[Placed]:
+    return [result for result in results if isinstance(result, Placed)]
+
+
+# --- R-01 -----------------------------------------------------------------------------------------------------------
+def test_the_last_pieces_are_sold_once(store: Store) -> None:
+    orders, pieces, workers = (400, 100, 32) if FULL else (80, 20, 16)
+    for _round in range(ROUNDS):
+        tea = make_product(store, on_hand=pieces)
+        attempts = [
+            (guest(store, number), cart_of(store, guest(store, number), sku_of(tea))) for number in range(orders)
+        ]
+        results = checkout(store, attempts, workers=workers)
+        won = placed(results)
+        assert len(won) == pieces
+        assert Counter(result for result in results if isinstance(result, str)) == {"out_of_stock": orders - pieces}
+        stock = Stock.objects.get(variant__product=tea)
+        assert (stock.on_hand, stock.reserved) == (pieces, pieces)
+        assert Cart.objects.filter(lines__product_id=tea.pk, closed_at=None).count() == orders - pieces
+
+        settle = [ordering.pay if number % 2 else ordering.cancel for number in range(len(won))]
+
+        def end(number: int, won: list[Placed] = won, settle: list[Callable[..., None]] = settle) -> None:
+            for _time in range(2):  # told twice
+                settle[number](store=store, order_id=won[number].order_id)
+
+        in_parallel(end, len(won), workers=workers)
+        stock.refresh_from_db()
+        assert (stock.on_hand, stock.reserved) == (pieces - pieces // 2, 0)
+
+
+def test_two_orders_of_one_cart_in_parallel_are_one(store: Store) -> None:
+    tea = make_product(store, on_hand=50)
+    shopper = guest(store, 1)
+    for _round in range(3 * ROUNDS):
+        cart_id = cart_of(store, shopper, sku_of(tea))
+        results = checkout(store, [(shopper, cart_id)] * 8, workers=8)
+        assert len(placed(results)) == 1
+        assert {result for result in results if isinstance(result, str)} <= {"cart_moved", "cart_not_found"}
+    assert Stock.objects.get().reserved == 3 * ROUNDS
+
+
+# --- R-02 -----------------------------------------------------------------------------------------------------------
+def test_lines_in_any_order_never_block_each_other(store: Store) -> None:
+    orders = 240 if FULL else 48
+    teas = [make_product(store, on_hand=1000) for _number in range(4)]
+    chance = random.Random(2)
+    for _round in range(ROUNDS):
+        attempts = []
+        for number in range(orders):
+            skus = [sku_of(tea) for tea in chance.sample(teas, 3)]
+            attempts.append((guest(store, number), cart_of(store, guest(store, number), *skus)))
+        won = placed(checkout(store, attempts, workers=12))
+        assert len(won) == orders
+        wanted = Counter(line.sku.product_id for order in won for line in order.quote.lines)
+        reserved = dict(Stock.objects.values_list("variant__product_id", "reserved"))
+        assert reserved == {tea.pk: wanted[tea.pk] for tea in teas}
+        in_parallel(
+            lambda number, won=won: ordering.cancel(store=store, order_id=won[number].order_id), orders, workers=12
+        )
+        assert set(Stock.objects.values_list("reserved", flat=True)) == {0}
+
+
+# --- R-03 -----------------------------------------------------------------------------------------------------------
+def ledger(account_id: str) -> tuple[Decimal, Decimal]:
+    """(balance, held), after checking that entries and holds add up to them and that nothing is below zero."""
+    account = Account.objects.get(pk=account_id)
+    entries = Entry.objects.filter(account=account).aggregate(found=Sum("amount"))["found"] or Decimal(0)
+    holds = Hold.objects.filter(account=account, state=Hold.State.HELD)
+    assert account.balance == entries
+    assert account.held == (holds.aggregate(found=Sum("amount"))["found"] or Decimal(0))
+    assert 0 <= account.held <= account.balance
+    return account.balance, account.held
+
+
+@pytest.mark.parametrize("kind", ["gift_card", "credit"])
+def test_a_balance_is_spent_once_and_what_is_given_back_can_be_spent_again(store: Store, kind: str) -> None:
+    spends, balance, given_back, workers = (200, 1000, 50, 32) if FULL else (40, 200, 10, 16)
+    tea = make_product(store, price="10", on_hand=10_000, prices={"tax_rate": Decimal(0)})
+    for _round in range(ROUNDS):
+        shopper = buyer(store, _round)
+        if kind == "gift_card":
+            card = gift_cards.issue(store=store, amount=Decimal(balance))
+            account_id = card.card_id
+        else:
+            entry = credit.grant(store=store, customer_id=shopper.customer_id or "", amount=Decimal(balance))
+            account_id = entry.account_id
+        attempts = []
+        for number in range(spends):
+            owner = guest(store, number) if kind == "gift_card" else shopper
+            cart_id = cart_of(store, owner, sku_of(tea))
+            where = {"store": store, "shopper": owner, "cart_id": cart_id, "now": timezone.now()}
+            if kind == "gift_card":
+                services.redeem_gift_card(**where, code=card.code, pin="", network="test")
+            else:
+                services.set_credit(**where, amount=Decimal(10))
+            attempts.append((owner, cart_id))
+
+        def spend(number: int, attempts: list[Attempt] = attempts) -> Placed | None:
+            """As a shopper does: when the balance is no longer what it was, look at the cart again and order."""
+            owner, cart_id = attempts[number]
+            for _time in range(spends):
+                try:
+                    order = ordering.place(store=store, shopper=owner, cart_id=cart_id, now=timezone.now())
+                except DomainError:
+                    continue
+                if number < given_back:
+                    ordering.cancel(store=store, order_id=order.order_id)
+                    return None
+                return order
+            raise AssertionError("nobody could order")
+
+        orders = [order for order in in_parallel(spend, spends, workers=workers) if order is not None]
+        paid = sum(((order.quote.gift_card_used + order.quote.credit_used) for order in orders), Decimal(0))
+        assert len(orders) == spends - given_back
+        kept, held = ledger(account_id)
+        assert (kept, held) == (balance, paid)
+        assert paid <= balance
+        in_parallel(
+            lambda number, orders=orders: ordering.pay(store=store, order_id=orders[number].order_id),
+            len(orders),
+            workers=workers,
+        )
+        assert ledger(account_id) == (balance - paid, 0)
+
+
+# --- alone ----------------------------------------------------------------------------------------------------------
+def test_a_cart_that_moved_after_it_was_priced_is_not_ordered(store: Store) -> None:
+    tea = make_product(store, on_hand=5)
+    shopper = guest(store, 1)
+    cart_id = cart_of(store, shopper, sku_of(tea))
+    where = {"store": store, "shopper": shopper, "cart_id": cart_id, "now": timezone.now()}
+    with pytest.raises(CartMoved):
+        ordering.place(**where, meanwhile=lambda: services.set_quantity(**where, sku=sku_of(tea), quantity=2) and None)
+    assert Stock.objects.get().reserved == 0
+    order = ordering.place(**where)
+    assert Stock.objects.get().reserved == 2
+    with pytest.raises(CartNotFound):
+        ordering.place(**where)
+    ordering.cancel(store=store, order_id=order.order_id)
+    assert Stock.objects.get().reserved == 0
+
+
+def test_an_order_that_one_claim_refuses_takes_nothing_at_all(store: Store) -> None:
+    """Stock is claimed before the wallets; when these refuse, it is back."""
+    tea = make_product(store, price="10", on_hand=5)
+    shopper = buyer(store)
+    entry = credit.grant(store=store, customer_id="customer-0", amount=Decimal(10))
+    first, second = (cart_of(store, shopper, sku_of(tea)) for _number in range(2))
+    now = timezone.now()
+    for cart_id in (first, second):
+        services.set_credit(store=store, shopper=shopper, cart_id=cart_id, amount=Decimal(10), now=now)
+
+    def spend_elsewhere() -> None:
+        ordering.place(store=store, shopper=shopper, cart_id=first, now=now)
+
+    with pytest.raises(DomainError) as refused:
+        ordering.place(store=store, shopper=shopper, cart_id=second, now=now, meanwhile=spend_elsewhere)
+    assert refused.value.code == "insufficient_credit"
+    assert Stock.objects.get().reserved == 1
+    assert ledger(entry.account_id) == (10, 10)
+    assert Cart.objects.get(pk=second).closed_at is None
