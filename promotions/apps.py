@@ -9,8 +9,9 @@ class PromotionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from promotions import services
-        from storefront import events
+        from promotions import selectors, services
+        from storefront import events, privacy
 
         events.on("sweep", services.expire_offers)
         events.on("shopper.erased", services.forget_shopper)
+        privacy.register("offers", selectors.uses_of)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from storefront.models import Store
 
 from . import services
+from .codes import code_key
 from .models import Code, Kind, Offer, OfferType
 
 PROMOTED = "mogra-candle"  # the slug of the one product with an automatic promotion; all others cost what they say
@@ -25,7 +26,7 @@ def build(*, store: Store, user_id: str, customer_id: str) -> None:
     now = timezone.now()
     with transaction.atomic():
         for code, (name, type_, fields) in _coupons(products, categories).items():
-            if Code.objects.filter(store=store, key=services.code_key(code)).exists():
+            if Code.objects.filter(store=store, key=code_key(code)).exists():
                 continue
             offer = services.create_offer(
                 store=store, kind=Kind.COUPON, type=type_, name=name, codes=[code], combinable=True, **fields

@@ -39,3 +39,51 @@ class OfferInUse(DomainError):
 class CodeTaken(DomainError):
     code = "coupon_code_taken"
     default_message = _("Another coupon of this store has this code.")
+
+
+# --- why a coupon does not count --------------------------------------------------------------------------------------
+class CouponNotFound(DomainError):
+    """No such code, or a draft, or stopped: a shopper is told the same."""
+
+    code = "coupon_not_found"
+    default_message = _("There is no such coupon.")
+
+
+class CouponExpired(DomainError):
+    code = "coupon_expired"
+    default_message = _("This coupon has expired.")
+
+
+class CouponNotStarted(DomainError):
+    code = "coupon_not_started"
+    default_message = _("This coupon cannot be used yet.")
+
+
+class CouponLoginRequired(DomainError):
+    code = "coupon_login_required"
+    default_message = _("Please log in to use this.")
+
+
+class CouponNotEligible(DomainError):
+    code = "coupon_not_eligible"
+    default_message = _("This is for other customers.")
+
+
+class CouponFirstOrderOnly(DomainError):
+    code = "coupon_first_order_only"
+    default_message = _("This is for a first order only.")
+
+
+class CouponMinimumNotReached(DomainError):
+    code = "coupon_minimum_not_reached"
+    default_message = _("Your cart is not large enough for this.")
+
+
+class CouponNotCombinable(DomainError):
+    code = "coupon_not_combinable"
+    default_message = _("This coupon cannot be used together with the promotions in your cart.")
+
+
+class CouponNotApplicable(DomainError):
+    code = "coupon_not_applicable"
+    default_message = _("Nothing in your cart fits this.")

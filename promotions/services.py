@@ -22,6 +22,7 @@ from storefront.ids import new_id
 from storefront.models import Store
 
 from . import rules, sql
+from .codes import code_key
 from .errors import CodeTaken, OfferChanged, OfferInUse, OfferNotFound
 from .models import (
     CODE_LENGTH,
@@ -205,12 +206,6 @@ def forget_shopper(*, store: Store, user_id: str, **_more: Any) -> None:
 
 
 # --- codes ----------------------------------------------------------------------------------------------------------
-def code_key(text: str) -> str:
-    """What is compared of a code (D-32): without blanks around it, in one case, in one Unicode form. "" for no code."""
-    key = unicodedata.normalize("NFKC", text).strip().casefold()
-    return key if len(key) <= CODE_LENGTH else ""
-
-
 @transaction.atomic
 def add_codes(*, store: Store, offer_id: str, codes: Iterable[str]) -> list[Code]:
     """Codes that staff thought of. Raises Invalid for one that cannot be typed, CodeTaken for one that is in use."""

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 from django.db import connection
 
-from .models import Code
+from .models import Code, CustomerUses, Offer, OfferAudience, OfferUse, Rulebook
+
+if TYPE_CHECKING:
+    from .claims import Use
 
 CODE = Code._meta.db_table
+OFFER = Offer._meta.db_table
+USE = OfferUse._meta.db_table
+CUSTOMER = CustomerUses._meta.db_table
+AUDIENCE = OfferAudience._meta.db_table
+RULEBOOK = Rulebook._meta.db_table
 
 
 def insert_codes(
@@ -34,6 +42,134 @@ def insert_codes(
         f"INSERT INTO {CODE} ({columns}) {rows} ON CONFLICT (store_id, key) DO NOTHING",
         [store_id, offer_id, batch_id, moment, *given],
     )
+
+
+# --- reads -----------------------------------------------------------------------------------------------------------
+
+
+class Counts(NamedTuple):
+    """Uses of an offer, held and confirmed: all, and those of one customer. `is_named`: it is for that customer."""
+
+    total: int
+    of_customer: int
+    is_named: bool
+
+
+class FoundCode(NamedTuple):
+    code_id: int
+    text: str
+    uses: int
+    offer_id: str
+    state: str
+    counts: Counts
+    version: str  # of the store's offers
+
+
+_OF_CUSTOMER = (
+    f"COALESCE((SELECT count FROM {CUSTOMER} u WHERE u.store_id = o.store_id AND u.offer_id = o.id"
+    " AND u.customer_id = %s), 0)"
+)
+_NAMED = f"EXISTS (SELECT 1 FROM {AUDIENCE} a WHERE a.store_id = o.store_id AND a.offer_id = o.id AND a.target_id = %s)"
+
+
+def counts(*, store_id: str, offer_ids: Sequence[str], customer_id: str) -> dict[str, Counts]:
+    """The uses of these offers; one query, none for none."""
+    if not offer_ids:
+        return {}
+    listed = ", ".join(["%s"] * len(offer_ids))
+    rows = fetch(
+        f"SELECT o.id, o.redemption_count, {_OF_CUSTOMER}, {_NAMED} FROM {OFFER} o"
+        f" WHERE o.store_id = %s AND o.id IN ({listed})",
+        [customer_id, customer_id, store_id, *offer_ids],
+    )
+    return {pk: Counts(total, of_customer, bool(named)) for pk, total, of_customer, named in rows}
+
+
+def find_code(*, store_id: str, key: str, customer_id: str) -> FoundCode | None:
+    """The coupon behind a code, whatever its state, with its uses and the version of the store's offers: one query."""
+    rows = fetch(
+        f"SELECT c.id, c.text, c.use_count, o.id, o.state, o.redemption_count, {_OF_CUSTOMER}, {_NAMED}, b.version"
+        f" FROM {CODE} c JOIN {OFFER} o ON o.id = c.offer_id LEFT JOIN {RULEBOOK} b ON b.store_id = c.store_id"
+        " WHERE c.store_id = %s AND c.key = %s",
+        [customer_id, customer_id, store_id, key],
+    )
+    for code_id, text, uses, offer_id, state, total, of_customer, named, version in rows:
+        return FoundCode(code_id, text, uses, offer_id, state, Counts(total, of_customer, bool(named)), version or "")
+    return None
+
+
+# --- uses -----------------------------------------------------------------------------------------------------------
+def hold_use(*, store_id: str, owner: str, use: Use, now: datetime) -> bool:
+    """Writes a use into the ledger, or takes up again one that was released. False when it is there already."""
+    moment = connection.ops.adapt_datetimefield_value(now)
+    saving, revenue = (connection.ops.adapt_decimalfield_value(amount, 14, 3) for amount in (use.saving, use.revenue))
+    held = execute(
+        f"INSERT INTO {USE} (store_id, offer_id, code_id, owner, customer_id, user_id, state, saving, revenue, held_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, 'held', %s, %s, %s)"
+        " ON CONFLICT (store_id, owner, offer_id) DO UPDATE SET state = 'held', code_id = excluded.code_id,"
+        " customer_id = excluded.customer_id, user_id = excluded.user_id, saving = excluded.saving,"
+        " revenue = excluded.revenue, held_at = excluded.held_at, settled_at = NULL"
+        f" WHERE {USE}.state = 'released'",
+        [
+            store_id, use.offer_id, use.code_id or None, owner, use.customer_id, use.user_id, saving, revenue, moment,
+        ],
+    )  # fmt: skip
+    return held > 0
+
+
+def count_use(*, store_id: str, offer_id: str) -> tuple[int | None, int | None] | None:
+    """One more use of a live offer, and its limits per code and per customer; None when it may have no more."""
+    rows = fetch(
+        f"UPDATE {OFFER} SET redemption_count = redemption_count + 1 WHERE store_id = %s AND id = %s AND state = 'live'"
+        " AND (total_limit IS NULL OR redemption_count < total_limit) RETURNING code_limit, customer_limit",
+        [store_id, offer_id],
+    )
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def count_code(*, store_id: str, use: Use, limit: int | None) -> bool:
+    below, parameters = ("", []) if limit is None else (" AND use_count < %s", [limit])
+    where = "WHERE store_id = %s AND offer_id = %s AND id = %s"
+    return (
+        execute(
+            f"UPDATE {CODE} SET use_count = use_count + 1 {where}{below}",
+            [store_id, use.offer_id, use.code_id, *parameters],
+        )
+        > 0
+    )
+
+
+def count_customer(*, store_id: str, use: Use, limit: int | None) -> bool:
+    below, parameters = ("", []) if limit is None else (f" WHERE {CUSTOMER}.count < %s", [limit])
+    return (
+        execute(
+            f"INSERT INTO {CUSTOMER} (store_id, offer_id, customer_id, count) VALUES (%s, %s, %s, 1)"
+            f" ON CONFLICT (offer_id, customer_id) DO UPDATE SET count = {CUSTOMER}.count + 1{below}",
+            [store_id, use.offer_id, use.customer_id, *parameters],
+        )
+        > 0
+    )
+
+
+def uncount(*, store_id: str, use: Use) -> None:
+    """Takes back what counting a use counted, in the same order of rows."""
+    execute(
+        f"UPDATE {OFFER} SET redemption_count = redemption_count - 1"
+        " WHERE store_id = %s AND id = %s AND redemption_count > 0",
+        [store_id, use.offer_id],
+    )
+    if use.code_id:
+        execute(
+            f"UPDATE {CODE} SET use_count = use_count - 1"
+            " WHERE store_id = %s AND offer_id = %s AND id = %s AND use_count > 0",
+            [store_id, use.offer_id, use.code_id],
+        )
+    if use.customer_id:
+        execute(
+            f"UPDATE {CUSTOMER} SET count = count - 1"
+            " WHERE store_id = %s AND offer_id = %s AND customer_id = %s AND count > 0",
+            [store_id, use.offer_id, use.customer_id],
+        )
 
 
 # --- how ------------------------------------------------------------------------------------------------------------

@@ -2,34 +2,227 @@
 
 from __future__ import annotations
 
-from storefront.pricing import Quote
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from storefront.errors import DomainError
+from storefront.money import ZERO
+from storefront.pricing import COUPON, PROMOTION, Line, Quote
+
+from . import baskets, claims, eligibility, errors, rulebook, sql, wording
+from .codes import code_key
+from .eligibility import Caller
+from .engine.basket import Basket, Effect
+from .engine.effects import effect
+from .engine.missing import missing
+from .engine.sequence import Candidate, choose
+from .models import AppliesTo, Kind, OfferType, State
+from .rulebook import LiveOffer
+from .wording import Names
+
+
+class PromotionFacts(NamedTuple):
+    basket: Basket
+    offers: Mapping[str, LiveOffer]  # those that the shopper may have and that may fit
 
 
 class Promotions:
-    """Automatic promotions, in sequence (D-34)."""
+    """Automatic promotions, in sequence (D-34). What they leave is `promotions` in the quote's facts."""
 
-    def gather(self, quote: Quote) -> None:
-        return None
+    def gather(self, quote: Quote) -> PromotionFacts | None:
+        """One query; a second one when a promotion that may fit has a limit or names its customers."""
+        if not quote.lines:
+            return None
+        now = quote.now or timezone.now()
+        book = rulebook.book(quote.store_id, Kind.PROMOTION, rulebook.version(quote.store_id))
+        if not book.offers:
+            return None
+        basket = baskets.of_quote(quote)
+        found = [offer for offer in book.candidates(basket, now) if offer.minimum <= basket.total]
+        if not found:
+            return None
+        caller = Caller.of_quote(quote, now)
+        known = eligibility.standing(caller, found)
+        return PromotionFacts(
+            basket, {offer.id: offer for offer in found if eligibility.refusal(offer, caller, known) is None}
+        )
 
-    def apply(self, quote: Quote, facts: None) -> Quote:
-        return quote
+    def apply(self, quote: Quote, facts: PromotionFacts | None) -> Quote:
+        if facts is None:
+            return quote
+        chosen = choose(map(candidate, facts.offers.values()), facts.basket, currency=quote.currency)
+        if not chosen:
+            return quote
+        for applied in chosen:
+            quote = baskets.add(quote, applied.effect, facts.basket, facts.offers[applied.id].source)
+        offers = [facts.offers[applied.id] for applied in chosen]
+        return quote.noted(
+            promotions=[
+                {"id": offer.id, "type": offer.type, "scope": scope(offer), "sequence": number}
+                for number, offer in enumerate(offers, 1)
+            ]
+        )
+
+
+def candidate(offer: LiveOffer) -> Candidate:
+    return Candidate(offer.id, offer.rule, offer.priority, offer.combinable, offer.limit, offer.minimum)
+
+
+def scope(offer: LiveOffer) -> str:
+    """Of what an offer takes something off (D-34)."""
+    if offer.type == OfferType.FREE_SHIPPING:
+        return "shipping"
+    return "cart" if offer.applies_to == AppliesTo.ALL else "product"
+
+
+class CouponFacts(NamedTuple):
+    refusal: type[DomainError] | None = None
+    offer: LiveOffer | None = None
+    code: str = ""
+    code_id: int = 0
+    names: Names = wording.NO_NAMES  # of what is missing
 
 
 class Coupon:
-    """The cart's coupon, on what promotions left."""
+    """The cart's coupon, on what promotions left. What it leaves is `coupon` in the quote's facts, or a refusal."""
 
-    def gather(self, quote: Quote) -> None:
-        return None
+    def gather(self, quote: Quote) -> CouponFacts | None:
+        """One query, none without a code; more only where the coupon asks for more than who it is for."""
+        if not quote.coupon_code:
+            return None
+        now = quote.now or timezone.now()
+        caller = Caller.of_quote(quote, now)
+        key = code_key(quote.coupon_code)
+        found = sql.find_code(store_id=quote.store_id, key=key, customer_id=caller.customer_id) if key else None
+        if found is None or found.state not in (State.LIVE, State.EXPIRED):
+            return CouponFacts(errors.CouponNotFound)
+        if found.state == State.EXPIRED:
+            return CouponFacts(errors.CouponExpired)
+        offer = rulebook.book(quote.store_id, Kind.COUPON, found.version).offers.get(found.offer_id)
+        if offer is None:
+            return CouponFacts(errors.CouponNotFound)
+        known = eligibility.standing(caller, [offer], counts={offer.id: found.counts})
+        refusal = eligibility.refusal(offer, caller, known)
+        if refusal is None and offer.code_limit is not None and found.uses >= offer.code_limit:
+            refusal = errors.CouponLimitReached
+        if refusal is not None:
+            return CouponFacts(refusal)
+        return CouponFacts(None, offer, found.text, found.code_id, self._names(quote, offer))
 
-    def apply(self, quote: Quote, facts: None) -> Quote:
-        return quote
+    def _names(self, quote: Quote, offer: LiveOffer) -> Names:
+        basket, left = baskets.with_left(quote)
+        if effect(offer.rule, basket, left=left, limit=offer.limit, currency=quote.currency):
+            return wording.NO_NAMES
+        lacking = missing(offer.rule, basket, left)
+        known = wording.names_of(quote.sellables)
+        return known if lacking is None else wording.look_up(quote.store_id, [lacking.target], known)
+
+    def apply(self, quote: Quote, facts: CouponFacts | None) -> Quote:
+        if facts is None:
+            return quote
+        offer = facts.offer
+        if offer is None:
+            refusal = facts.refusal or errors.CouponNotFound
+            return quote.refused("coupon", refusal.code, refusal.default_message)
+        basket, left = baskets.with_left(quote)
+        found = coupon_effect(offer, basket, left, quote=quote, names=facts.names)
+        if isinstance(found, DomainError):
+            return quote.refused("coupon", found.code, found.message)
+        quote = baskets.add(quote, found, basket, offer.source)
+        noted = {
+            "id": offer.id,
+            "type": offer.type,
+            "scope": scope(offer),
+            "code": facts.code,
+            "code_id": facts.code_id,
+        }
+        return quote.noted(coupon=noted)
+
+
+def coupon_effect(
+    offer: LiveOffer, basket: Basket, left: list[Decimal], *, quote: Quote, names: Names
+) -> Effect | DomainError:
+    """What a coupon that the shopper may have does to what promotions left, or why nothing; pure."""
+    if not offer.combinable and quote.facts.get("promotions"):
+        return errors.CouponNotCombinable()
+    paid = sum(left, ZERO)
+    if paid < offer.minimum:
+        return errors.CouponMinimumNotReached(
+            f"{errors.CouponMinimumNotReached.default_message} "
+            + wording.spend_more(offer.minimum - paid, quote.currency)
+        )
+    found = effect(offer.rule, basket, left=left, limit=offer.limit, currency=quote.currency)
+    if found:
+        return found
+    hint = wording.suggestion(missing(offer.rule, basket, left), names, quote.currency)
+    return errors.CouponNotApplicable(" ".join(filter(None, (str(errors.CouponNotApplicable.default_message), hint))))
 
 
 class Applied:
-    """Says what was applied, once shipping is known."""
+    """Says what was applied, once shipping is known, and claims the uses. The rows of each kind add up to its savings
+    in the totals."""
 
     def gather(self, quote: Quote) -> None:
         return None
 
     def apply(self, quote: Quote, facts: None) -> Quote:
-        return quote
+        promotions = quote.facts.get("promotions", ())
+        coupon = quote.facts.get("coupon")
+        if not promotions and not coupon:
+            return quote
+        revenue = quote.totals().grand_total
+        taken = list(quote.claims)
+        rows: list[dict[str, Any]] = []
+        for noted in promotions:
+            found = _rows(quote, PROMOTION, noted)
+            if not found:
+                continue
+            # The API knows no fixed price among promotions: it is a discount down to one.
+            shown = OfferType.DISCOUNT if noted["type"] == OfferType.FIXED_PRICE else noted["type"]
+            says = {"promotion_id": noted["id"], "promotion_type": str(shown)}
+            place = {"applied_sequence": noted["sequence"], "scope": noted["scope"]}
+            rows += [says | row | place for row in found]
+            taken.append(claims.of_use(quote, "promotion", noted, saving=_sum(found), revenue=revenue))
+        coupon_rows: list[dict[str, Any]] = []
+        if coupon:
+            found = _rows(quote, COUPON, coupon) or [_row(ZERO)]
+            coupon_rows = [{"coupon_id": coupon["id"], "coupon_type": coupon["type"], **row} for row in found]
+            taken.append(claims.of_use(quote, "coupon", coupon, saving=_sum(found), revenue=revenue))
+        quote = quote._replace(claims=tuple(taken))
+        return quote.noted(applied_promotions=_shown(rows), applied_coupons=_shown(coupon_rows))
+
+
+def _rows(quote: Quote, prefix: str, noted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row for each line that an offer touches, or one for the cart or its delivery; none when it does nothing."""
+    source = prefix + noted["id"]
+    if noted["scope"] == "shipping":
+        if quote.shipping_discount_source == source:
+            return [_row(quote.shipping_discount)]
+        return [_row(ZERO)] if quote.shipping_cost is None and source in quote.free_shipping else []
+    lines = [(line, line.saving_from(source)) for line in quote.lines]
+    lines = [(line, saving) for line, saving in lines if saving]
+    if noted["scope"] == "cart":
+        return [_row(sum((saving for _line, saving in lines), ZERO))] if lines else []
+    return [_row(saving, line) for line, saving in lines]
+
+
+def _row(saving: Decimal, line: Line | None = None) -> dict[str, Any]:
+    sellable = line.sellable if line is not None else None
+    return {
+        "savings": saving,
+        "product_id": line.sku.product_id if line is not None else None,
+        "variant_id": (line.sku.variant_id or None) if line is not None else None,
+        "product_name": sellable.product_name if sellable is not None else None,
+        "variant_name": sellable.variant_name if sellable is not None else None,
+    }
+
+
+def _sum(rows: list[dict[str, Any]]) -> Decimal:
+    return sum((row["savings"] for row in rows), ZERO)
+
+
+def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row | {"savings": float(row["savings"])} for row in rows]

@@ -1,0 +1,77 @@
+"""From a quote to a basket and back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from storefront.contracts import Sku
+from storefront.money import rounded
+from storefront.pricing import COUPON, Discount, Line, Quote
+
+from .engine.basket import Basket, Effect, Item
+
+
+def of_quote(quote: Quote) -> Basket:
+    """The lines that are paid. Their positions are those in the quote."""
+    held: dict[Sku, int] = {}
+    for line in quote.lines:
+        held[line.sku] = held.get(line.sku, 0) + line.quantity
+    return Basket(
+        Item(
+            line.sku,
+            line.quantity,
+            line.unit_price,
+            line.amount,
+            line.sellable.category_ids,
+            None
+            if line.sellable.available is None or line.sellable.backorder
+            else line.sellable.available - held[line.sku],
+            position,
+        )
+        for position, line in enumerate(quote.lines)
+        if line.amount > 0 and line.sellable is not None and not line.is_free_item
+    )
+
+
+def with_left(quote: Quote) -> tuple[Basket, list[Decimal]]:
+    """The same, with what discounts so far left of each item."""
+    basket = of_quote(quote)
+    return basket, [quote.lines[item.position].discounted for item in basket.items]
+
+
+def add(quote: Quote, effect: Effect, basket: Basket, source: str) -> Quote:
+    """The quote with what an offer does: discounts on its lines, gifts on lines of their own at the end."""
+    lines = list(quote.lines)
+    for index, share in effect.discounts.items():
+        position = basket.items[index].position
+        line = lines[position]
+        lines[position] = line._replace(discounts=(*line.discounts, Discount(source, share)))
+    for index, units in effect.gifts.items():
+        item = basket.items[index]
+        lines.append(
+            Line(
+                item.sku,
+                units,
+                sellable=lines[item.position].sellable,
+                free_quantity=units,
+                is_free_item=True,
+                free_source=source,
+                free_value=rounded(item.unit_price * units, quote.currency),
+                unit_price=item.unit_price,
+            )
+        )
+    return quote._replace(
+        lines=tuple(lines),
+        free_shipping=(*quote.free_shipping, source) if effect.free_shipping else quote.free_shipping,
+        bonus_points=quote.bonus_points + effect.points,
+    )
+
+
+def without_coupon(quote: Quote) -> Quote:
+    """The quote as promotions left it."""
+    lines = [
+        line._replace(discounts=tuple(found for found in line.discounts if not found.source.startswith(COUPON)))
+        for line in quote.lines
+        if not line.free_source.startswith(COUPON)
+    ]
+    return quote._replace(lines=tuple(lines))
