@@ -17,10 +17,10 @@ from typing import Any
 
 from storefront.money import ZERO
 
-from . import rules
+from . import rules, sql
 from .engine.basket import Basket, Limit
 from .engine.rules import EVERYTHING, Rule, needs
-from .models import Eligibility, Kind, Offer, OfferAudience, Rulebook, State
+from .models import Eligibility, Kind, Offer, OfferAudience, State
 
 logger = logging.getLogger(__name__)
 
@@ -140,8 +140,7 @@ _books: dict[tuple[str, str], Book] = {}
 
 def version(store_id: str) -> str:
     """The version of the store's offers, "" when it never had any: one query."""
-    found = Rulebook.objects.filter(store=store_id).values_list("version", flat=True).first()
-    return found or ""
+    return sql.version(store_id=store_id)
 
 
 def book(store_id: str, kind: Kind, version: str) -> Book:

@@ -72,6 +72,12 @@ _OF_CUSTOMER = (
 _NAMED = f"EXISTS (SELECT 1 FROM {AUDIENCE} a WHERE a.store_id = o.store_id AND a.offer_id = o.id AND a.target_id = %s)"
 
 
+def version(*, store_id: str) -> str:
+    """The version of the store's offers, "" when it never had any: one query."""
+    rows = fetch(f"SELECT version FROM {RULEBOOK} WHERE store_id = %s", [store_id])
+    return str(rows[0][0]) if rows else ""
+
+
 def counts(*, store_id: str, offer_ids: Sequence[str], customer_id: str) -> dict[str, Counts]:
     """The uses of these offers; one query, none for none."""
     if not offer_ids:

@@ -23,6 +23,7 @@ COMPLETE_TAGS = (
     "carts",
     "catalog",
     "common",
+    "coupons-promotions",
     "fulfillment",
     "store",
     "wishlist",
