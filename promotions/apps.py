@@ -13,5 +13,6 @@ class PromotionsConfig(AppConfig):
         from storefront import events, privacy
 
         events.on("sweep", services.expire_offers)
+        events.on("sweep", services.add_up_uses)
         events.on("shopper.erased", services.forget_shopper)
         privacy.register("offers", selectors.uses_of)

@@ -46,31 +46,31 @@ def read(claim: Claim) -> Use:
 
 class OfferClaims:
     """See `storefront.contracts.Claims`. A use locks the offer's row, then the code's, then the customer's; claims come
-    in the order of offers, coupons first, so that orders never wait for each other in a circle."""
+    in the order of offers, coupons first, so that orders never wait for each other in a circle. Orders with an offer
+    that has no limit do not wait for each other at all."""
 
     def resources(self) -> Collection[str]:
         return (COUPON, PROMOTION)
 
     def hold(self, store_id: str, claims: Sequence[Claim]) -> None:
-        """At most four statements a claim. Raises CouponLimitReached or PromotionLimitReached: used up, or stopped a
+        """At most six statements a claim, three for an offer without limits. Raises CouponLimitReached or PromotionLimitReached: used up, or stopped a
         moment ago. Its caller rolls back."""
         for claim in claims:
             use = read(claim)
             if not sql.hold_use(store_id=store_id, owner=claim.owner, use=use, now=timezone.now()):
                 continue  # held or spent already
-            if not self._count(store_id, use):
+            if not self._count(store_id, claim.owner, use):
                 raise _refusal(claim)
 
-    def _count(self, store_id: str, use: Use) -> bool:
-        limits = sql.count_use(store_id=store_id, offer_id=use.offer_id)
+    def _count(self, store_id: str, owner: str, use: Use) -> bool:
+        limits = sql.live_limits(store_id=store_id, offer_id=use.offer_id)
         if limits is None:
             return False
-        code_limit, customer_limit = limits
-        if use.code_id and not sql.count_code(store_id=store_id, use=use, limit=code_limit):
+        if limits.shared and not sql.count_use(store_id=store_id, owner=owner, use=use, limits=limits):
             return False
         if not use.customer_id:
-            return customer_limit is None
-        return sql.count_customer(store_id=store_id, use=use, limit=customer_limit)
+            return limits.of_customer is None
+        return sql.count_customer(store_id=store_id, use=use, limit=limits.of_customer)
 
     def confirm(self, store_id: str, owner: str) -> None:
         """One statement."""
@@ -87,7 +87,7 @@ class OfferClaims:
                 row.state, row.settled_at = OfferUse.State.RELEASED, timezone.now()
                 row.save(update_fields=["state", "settled_at"])
                 use = Use(row.offer_id, row.code_id or 0, row.customer_id, row.user_id, row.saving, row.revenue)
-                sql.uncount(store_id=store_id, use=use)
+                sql.uncount(store_id=store_id, use=use, counted=row.counted)
 
 
 def _refusal(claim: Claim) -> DomainError:

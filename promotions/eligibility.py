@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from customers import selectors as customers
+from django.apps import apps
+
 from storefront import selectors as kernel
 from storefront.contracts import Shopper
 from storefront.errors import DomainError
@@ -61,7 +62,9 @@ def standing(caller: Caller, offers: Iterable[LiveOffer], *, counts: Mapping[str
         default = kernel.default_group(store=kernel.store(caller.store_id))
         group_id = default.pk if default else None
     if caller.customer_id:
-        if any(offer.eligibility == Eligibility.SEGMENT for offer in offers):
+        if any(offer.eligibility == Eligibility.SEGMENT for offer in offers) and apps.is_installed("customers"):
+            from customers import selectors as customers
+
             segments = customers.segment_ids(store=kernel.store(caller.store_id), customer_id=caller.customer_id)
         if any(offer.first_order_only for offer in offers):
             has_ordered = plug("PURCHASES").has_ordered(caller.store_id, caller.customer_id)

@@ -114,7 +114,7 @@ class Offer(StoreScoped):
     code_limit = models.PositiveIntegerField(
         _("uses per code"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
-    redemption_count = models.PositiveIntegerField(default=0, editable=False)  # uses held and confirmed
+    redemption_count = models.PositiveIntegerField(default=0, editable=False)  # uses that are in it: OfferUse.counted
     max_items = models.PositiveIntegerField(
         _("units at most"), null=True, blank=True, validators=[MinValueValidator(1)],
         help_text=_("How many units in a cart it may touch."),
@@ -265,6 +265,9 @@ class OfferUse(StoreScoped):
     """One order's use of one offer: held when the order is made, confirmed by its payment, or released.
 
     The ledger behind the counters. Rows are never deleted, and no order has two of the same offer.
+
+    Orders take turns at a counter, so only offers with a limit are counted at once. A use of another is in no counter
+    until the housekeeping adds it; `selectors.redemption_counts` knows both.
     """
 
     class State(models.TextChoices):
@@ -282,6 +285,7 @@ class OfferUse(StoreScoped):
     state = models.CharField(max_length=9, choices=State.choices, default=State.HELD)
     saving = models.DecimalField(max_digits=14, decimal_places=3, help_text=_("What the shopper saved by it."))
     revenue = models.DecimalField(max_digits=14, decimal_places=3, help_text=_("What the order came to."))
+    counted = models.BooleanField(default=False, editable=False)  # in the counters of its offer and code
     held_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True, blank=True)  # confirmed or released
 
@@ -298,6 +302,7 @@ class OfferUse(StoreScoped):
         indexes = [
             models.Index(fields=["offer", "-held_at"], name="sf_promotions_use_offer"),
             models.Index(fields=["code"], condition=Q(code__isnull=False), name="sf_promotions_use_code"),
+            models.Index(fields=["offer"], condition=Q(counted=False), name="sf_promotions_use_uncounted"),
             models.Index(fields=["store", "customer_id", "-held_at"], name="sf_promotions_use_customer"),
             models.Index(fields=["store", "user_id", "-held_at"], name="sf_promotions_use_user"),
         ]

@@ -107,6 +107,8 @@ def update_offer(
     _assign(offer, fields)
     kept = list(offer.audience.values_list("target_id", flat=True)) if audience is None else audience
     _check(offer, kept)
+    if sql.add_up(store_id=store.pk, offer_id=offer.pk):  # a limit counts what was used before there was one
+        offer.refresh_from_db(fields=["redemption_count"])
     if offer.total_limit is not None and offer.total_limit < offer.redemption_count:
         raise Invalid(
             _("It has been used %(count)d times already.") % {"count": offer.redemption_count}, field="total_limit"
@@ -193,6 +195,18 @@ def expire_offers(*, now: datetime, batch: int, **_more: Any) -> None:
             touch(store_id=store_id)
         for offer in ended:
             events.send("offer.expired", store=offer.store, offer_id=offer.pk)
+
+
+def add_up_uses(*, batch: int, **_more: Any) -> None:
+    """Listens to `sweep`: brings the counters of offers without limits up to date, of up to `batch` offers.
+
+    Safe to repeat and to run twice at once; orders do not wait for it.
+    """
+    waiting = OfferUse.objects.filter(counted=False).exclude(state=OfferUse.State.RELEASED)
+    for store_id, offer_id in list(waiting.order_by().values_list("store_id", "offer_id").distinct()[:batch]):
+        with transaction.atomic():
+            if Offer.objects.select_for_update(no_key=True).filter(store=store_id, pk=offer_id).first():
+                sql.add_up(store_id=store_id, offer_id=offer_id)
 
 
 def touch(*, store_id: str) -> None:

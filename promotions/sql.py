@@ -5,6 +5,7 @@ but where a function has another name. Every one names the store; the rules are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,6 +70,7 @@ _OF_CUSTOMER = (
     f"COALESCE((SELECT count FROM {CUSTOMER} u WHERE u.store_id = o.store_id AND u.offer_id = o.id"
     " AND u.customer_id = %s), 0)"
 )
+_UNCOUNTED = f"(SELECT COUNT(*) FROM {USE} w WHERE w.offer_id = o.id AND NOT w.counted AND w.state <> 'released')"
 _NAMED = f"EXISTS (SELECT 1 FROM {AUDIENCE} a WHERE a.store_id = o.store_id AND a.offer_id = o.id AND a.target_id = %s)"
 
 
@@ -84,7 +86,7 @@ def counts(*, store_id: str, offer_ids: Sequence[str], customer_id: str) -> dict
         return {}
     listed = ", ".join(["%s"] * len(offer_ids))
     rows = fetch(
-        f"SELECT o.id, o.redemption_count, {_OF_CUSTOMER}, {_NAMED} FROM {OFFER} o"
+        f"SELECT o.id, o.redemption_count + {_UNCOUNTED}, {_OF_CUSTOMER}, {_NAMED} FROM {OFFER} o"
         f" WHERE o.store_id = %s AND o.id IN ({listed})",
         [customer_id, customer_id, store_id, *offer_ids],
     )
@@ -110,39 +112,66 @@ def hold_use(*, store_id: str, owner: str, use: Use, now: datetime) -> bool:
     moment = connection.ops.adapt_datetimefield_value(now)
     saving, revenue = (connection.ops.adapt_decimalfield_value(amount, 14, 3) for amount in (use.saving, use.revenue))
     held = execute(
-        f"INSERT INTO {USE} (store_id, offer_id, code_id, owner, customer_id, user_id, state, saving, revenue, held_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, 'held', %s, %s, %s)"
+        f"INSERT INTO {USE} (store_id, offer_id, code_id, owner, customer_id, user_id, state, saving, revenue,"
+        " counted, held_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, 'held', %s, %s, %s, %s)"
         " ON CONFLICT (store_id, owner, offer_id) DO UPDATE SET state = 'held', code_id = excluded.code_id,"
         " customer_id = excluded.customer_id, user_id = excluded.user_id, saving = excluded.saving,"
-        " revenue = excluded.revenue, held_at = excluded.held_at, settled_at = NULL"
+        " revenue = excluded.revenue, counted = excluded.counted, held_at = excluded.held_at, settled_at = NULL"
         f" WHERE {USE}.state = 'released'",
         [
-            store_id, use.offer_id, use.code_id or None, owner, use.customer_id, use.user_id, saving, revenue, moment,
+            store_id, use.offer_id, use.code_id or None, owner, use.customer_id, use.user_id, saving, revenue, False, moment,
         ],
     )  # fmt: skip
     return held > 0
 
 
-def count_use(*, store_id: str, offer_id: str) -> tuple[int | None, int | None] | None:
-    """One more use of a live offer, and its limits per code and per customer; None when it may have no more."""
+class Limits(NamedTuple):
+    total: int | None
+    of_code: int | None
+    of_customer: int | None
+
+    @property
+    def shared(self) -> bool:
+        """Whether there is a limit that all customers share."""
+        return self.total is not None or self.of_code is not None
+
+
+def live_limits(*, store_id: str, offer_id: str) -> Limits | None:
+    """The limits of a live offer, which nobody changes until the end of the transaction; None for any other.
+
+    Orders do not wait for each other here, only for staff who change the offer at this moment.
+    """
+    locking = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     rows = fetch(
-        f"UPDATE {OFFER} SET redemption_count = redemption_count + 1 WHERE store_id = %s AND id = %s AND state = 'live'"
-        " AND (total_limit IS NULL OR redemption_count < total_limit) RETURNING code_limit, customer_limit",
+        f"SELECT total_limit, code_limit, customer_limit FROM {OFFER}"
+        f" WHERE store_id = %s AND id = %s AND state = 'live'{locking}",
         [store_id, offer_id],
     )
-    return (rows[0][0], rows[0][1]) if rows else None
+    return Limits(*rows[0]) if rows else None
 
 
-def count_code(*, store_id: str, use: Use, limit: int | None) -> bool:
-    below, parameters = ("", []) if limit is None else (" AND use_count < %s", [limit])
-    where = "WHERE store_id = %s AND offer_id = %s AND id = %s"
-    return (
-        execute(
-            f"UPDATE {CODE} SET use_count = use_count + 1 {where}{below}",
-            [store_id, use.offer_id, use.code_id, *parameters],
-        )
-        > 0
+def count_use(*, store_id: str, owner: str, use: Use, limits: Limits) -> bool:
+    """Counts a use in its offer and its code. False when either may have no more; its caller rolls back."""
+    total, more = ("", []) if limits.total is None else (" AND redemption_count < %s", [limits.total])
+    offer = "WHERE store_id = %s AND id = %s"
+    if not execute(
+        f"UPDATE {OFFER} SET redemption_count = redemption_count + 1 {offer}{total}", [store_id, use.offer_id, *more]
+    ):
+        return False
+    if use.code_id:
+        each, more = ("", []) if limits.of_code is None else (" AND use_count < %s", [limits.of_code])
+        code = "WHERE store_id = %s AND offer_id = %s AND id = %s"
+        if not execute(
+            f"UPDATE {CODE} SET use_count = use_count + 1 {code}{each}",
+            [store_id, use.offer_id, use.code_id, *more],
+        ):
+            return False
+    execute(
+        f"UPDATE {USE} SET counted = %s WHERE store_id = %s AND owner = %s AND offer_id = %s",
+        [True, store_id, owner, use.offer_id],
     )
+    return True
 
 
 def count_customer(*, store_id: str, use: Use, limit: int | None) -> bool:
@@ -157,25 +186,46 @@ def count_customer(*, store_id: str, use: Use, limit: int | None) -> bool:
     )
 
 
-def uncount(*, store_id: str, use: Use) -> None:
+def uncount(*, store_id: str, use: Use, counted: bool) -> None:
     """Takes back what counting a use counted, in the same order of rows."""
-    execute(
-        f"UPDATE {OFFER} SET redemption_count = redemption_count - 1"
-        " WHERE store_id = %s AND id = %s AND redemption_count > 0",
-        [store_id, use.offer_id],
-    )
-    if use.code_id:
+    if counted:
         execute(
-            f"UPDATE {CODE} SET use_count = use_count - 1"
-            " WHERE store_id = %s AND offer_id = %s AND id = %s AND use_count > 0",
-            [store_id, use.offer_id, use.code_id],
+            f"UPDATE {OFFER} SET redemption_count = redemption_count - 1"
+            " WHERE store_id = %s AND id = %s AND redemption_count > 0",
+            [store_id, use.offer_id],
         )
+        if use.code_id:
+            execute(
+                f"UPDATE {CODE} SET use_count = use_count - 1"
+                " WHERE store_id = %s AND offer_id = %s AND id = %s AND use_count > 0",
+                [store_id, use.offer_id, use.code_id],
+            )
     if use.customer_id:
         execute(
             f"UPDATE {CUSTOMER} SET count = count - 1"
             " WHERE store_id = %s AND offer_id = %s AND customer_id = %s AND count > 0",
             [store_id, use.offer_id, use.customer_id],
         )
+
+
+def add_up(*, store_id: str, offer_id: str) -> int:
+    """Counts the uses that are in no counter yet; how many these were. Its caller has locked the offer."""
+    rows = fetch(
+        f"UPDATE {USE} SET counted = %s WHERE store_id = %s AND offer_id = %s AND NOT counted AND state <> 'released'"
+        " RETURNING code_id",
+        [True, store_id, offer_id],
+    )
+    if rows:
+        execute(
+            f"UPDATE {OFFER} SET redemption_count = redemption_count + %s WHERE store_id = %s AND id = %s",
+            [len(rows), store_id, offer_id],
+        )
+    for code_id, uses in sorted(Counter(code_id for (code_id,) in rows if code_id).items()):
+        execute(
+            f"UPDATE {CODE} SET use_count = use_count + %s WHERE store_id = %s AND offer_id = %s AND id = %s",
+            [uses, store_id, offer_id, code_id],
+        )
+    return len(rows)
 
 
 # --- how ------------------------------------------------------------------------------------------------------------

@@ -34,8 +34,6 @@ class Promotions:
 
     def gather(self, quote: Quote) -> PromotionFacts | None:
         """One query; a second one when a promotion that may fit has a limit or names its customers."""
-        if not quote.lines:
-            return None
         now = quote.now or timezone.now()
         book = rulebook.book(quote.store_id, Kind.PROMOTION, rulebook.version(quote.store_id))
         if not book.offers:
