@@ -1,21 +1,31 @@
-"""Live carts, for staff to look at. Only their owners change them."""
+"""Live carts, for staff to look at. Only their owners change what is in them; staff may delete one or let it live on."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.apps import apps
-from django.db.models import CharField, Count, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import CharField, Count, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Concat
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storefront.admin_base import DateRangeFilter, DropdownFilter, ReadOnlyAdmin, StoreModelAdmin, display, site
+from storefront.admin_base import (
+    ActionVariant,
+    DateRangeFilter,
+    DropdownFilter,
+    ReadOnlyAdmin,
+    StoreModelAdmin,
+    action,
+    display,
+    site,
+)
 
-from .models import Cart, CartLine
+from . import services
+from .models import Cart, CartLine, WishlistItem
 
-OPEN, EXPIRED, ORDERED = _("Open"), _("Expired"), _("Ordered")
+OPEN, ABANDONED, EXPIRED, ORDERED = _("Open"), _("Abandoned"), _("Expired"), _("Ordered")
 SIZES = {
     "0": (_("Empty"), 0, 0),
     "1": (_("1 product"), 1, 1),
@@ -29,13 +39,15 @@ class StateFilter(DropdownFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [("open", OPEN), ("expired", EXPIRED), ("ordered", ORDERED)]
+        return [("open", OPEN), ("abandoned", ABANDONED), ("expired", EXPIRED), ("ordered", ORDERED)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Cart]) -> QuerySet[Cart]:
         now = timezone.now()
         match self.value():
             case "open":
                 return queryset.filter(closed_at=None, expires_at__gt=now)
+            case "abandoned":
+                return queryset.filter(closed_at=None, expires_at__gt=now, abandoned_at__isnull=False)
             case "expired":
                 return queryset.filter(closed_at=None, expires_at__lte=now)
             case "ordered":
@@ -59,6 +71,48 @@ class SizeFilter(DropdownFilter):
         return queryset if most is None else queryset.filter(line_count__lte=most)
 
 
+class ProgressFilter(DropdownFilter):
+    """How far a cart is on its way to an order, as far as it says itself: prices and stock are its page's to show."""
+
+    title = _("checkout")
+    parameter_name = "checkout"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [
+            ("delivery", _("Delivery chosen")),
+            ("addresses", _("Addresses, no delivery")),
+            ("none", _("Not begun")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "delivery":
+                return queryset.filter(shipping_address__isnull=False, fulfillment__isnull=False)
+            case "addresses":
+                return queryset.filter(shipping_address__isnull=False, fulfillment__isnull=True)
+            case "none":
+                return queryset.filter(shipping_address__isnull=True)
+        return queryset
+
+
+class WishFilter(DropdownFilter):
+    title = _("pays with")
+    parameter_name = "wish"
+    wishes = {
+        "coupon": (_("Coupon"), ~Q(coupon_code="")),
+        "points": (_("Points"), Q(points_asked__gt=0)),
+        "credit": (_("Store credit"), Q(credit_asked__gt=0)),
+        "gift-card": (_("Gift card"), ~Q(gift_card_id="")),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [(key, title) for key, (title, _condition) in self.wishes.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.wishes.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(chosen[1])
+
+
 def _of_lines(aggregate: Any) -> Coalesce:
     rows = CartLine.objects.filter(cart=OuterRef("pk")).order_by().values("cart").annotate(found=aggregate)
     return Coalesce(Subquery(rows.values("found")), 0)
@@ -76,19 +130,20 @@ def _owner_name() -> Any:
 
 @site.admin_for(Cart)
 class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
-    """Newest first: the id begins with the time. What is in a cart, and what it costs today, is its page's panel."""
+    """Newest first: the id begins with the time. What is in a cart, and what it costs today, are its page's panels."""
 
     icon = "shopping_cart"
     menu_title = _("Live carts")
-    list_display = ("id", "owner", "line_count", "unit_count", "state", "modified_at", "expires_at")
-    list_filter = (StateFilter, SizeFilter, ("modified_at", DateRangeFilter))
-    search_fields = ("id__startswith", "user_id__exact")
-    search_help_text = _("The beginning of a cart's id, or a whole shopper's id")
+    list_display = ("id", "owner", "line_count", "unit_count", "coupon_code", "state", "modified_at", "expires_at")
+    list_filter = (StateFilter, SizeFilter, ProgressFilter, WishFilter, ("modified_at", DateRangeFilter))
+    search_fields = ("id__startswith", "user_id__exact", "coupon_code__iexact")
+    search_help_text = _("The beginning of a cart's id, a whole shopper's id, or a coupon's code")
     ordering = ("-pk",)
+    actions = ("extend", "remove")
     fieldsets = (
         (None, {"fields": ("id", "store", "state", "user_id", "customer_note", "metadata")}),
         (_("Addresses"), {"fields": ("billing_address", "shipping_address"), "classes": ["collapse"]}),
-        (_("Times"), {"fields": ("created_at", "modified_at", "expires_at", "closed_at")}),
+        (_("Times"), {"fields": ("created_at", "modified_at", "abandoned_at", "expires_at", "closed_at")}),
     )
     readonly_fields = ("state",)
 
@@ -112,8 +167,53 @@ class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def unit_count(self, cart: Any) -> int:
         return int(cart.unit_count)
 
-    @display(description=_("State"), label={OPEN: "success", EXPIRED: "warning", ORDERED: "info"})
+    @display(
+        description=_("State"),
+        label={OPEN: "success", ABANDONED: "warning", EXPIRED: "danger", ORDERED: "info"},
+    )
     def state(self, cart: Cart) -> Any:
         if cart.closed_at is not None:
             return ORDERED
-        return OPEN if cart.expires_at > timezone.now() else EXPIRED
+        if cart.expires_at <= timezone.now():
+            return EXPIRED
+        return ABANDONED if cart.abandoned_at is not None else OPEN
+
+    # -- actions --
+    def has_extend_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("storefront_carts.change_cart"))
+
+    def has_remove_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("storefront_carts.delete_cart"))
+
+    @action(description=_("Let them live on"), permissions=["extend"], icon="update")
+    def extend(self, request: HttpRequest, queryset: QuerySet[Cart]) -> None:
+        """From today as long as after a change; expired ones that are still here come back."""
+        ids = list(queryset.order_by().values_list("pk", flat=True))
+        count = services.extend_carts(cart_ids=ids, now=timezone.now())
+        self.tell(request, _("%(count)d carts live on.") % {"count": count})
+        self._passed_over(request, len(ids) - count)
+
+    @action(description=_("Delete carts"), permissions=["remove"], icon="delete", variant=ActionVariant.DANGER)
+    def remove(self, request: HttpRequest, queryset: QuerySet[Cart]) -> None:
+        """Their shoppers begin anew. A cart that became an order stays."""
+        ids = list(queryset.order_by().values_list("pk", flat=True))
+        count = services.delete_carts(cart_ids=ids)
+        self.tell(request, _("%(count)d carts were deleted.") % {"count": count})
+        self._passed_over(request, len(ids) - count)
+
+    def _passed_over(self, request: HttpRequest, count: int) -> None:
+        if count:
+            text = _("%(count)d were passed over: they have become orders.") % {"count": count}
+            self.tell(request, text, tone="warning")
+
+
+@site.admin_for(WishlistItem)
+class WishlistItemAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    """What shoppers remember, newest first."""
+
+    icon = "favorite"
+    list_display = ("product_id", "variant_id", "user_id", "created_at")
+    list_filter = (("created_at", DateRangeFilter),)
+    search_fields = ("product_id__exact", "variant_id__exact", "user_id__exact")
+    search_help_text = _("A whole product's, variant's or shopper's id")
+    ordering = ("-pk",)

@@ -9,9 +9,11 @@ class CartsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from django.apps import apps
+
         from storefront import events, privacy
 
-        from . import lifecycle, selectors
+        from . import lifecycle, reminders, selectors
         from .wishlist import selectors as wishlists
         from .wishlist import services as wishlist
 
@@ -20,5 +22,8 @@ class CartsConfig(AppConfig):
         events.on("shopper.merged", wishlist.merge)
         events.on("shopper.erased", wishlist.erase)
         events.on("sweep", lifecycle.purge_expired)
+        events.on("sweep", reminders.tell_abandoned)
+        if apps.is_installed("messaging"):
+            reminders.register_template()
         privacy.register("carts", selectors.exported)
         privacy.register("wishlist", wishlists.exported)

@@ -42,6 +42,9 @@ class Cart(StoreScoped):
         _("delivery"), null=True, blank=True, help_text=_("How the shopper wants to get the order.")
     )
     expires_at = models.DateTimeField(help_text=_("Moves on with every change (D-18)."))
+    abandoned_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("When it was told that the shopper left it.")
+    )
     closed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text=_("When it became an order."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -51,8 +54,9 @@ class Cart(StoreScoped):
         indexes = [
             models.Index(fields=["store", "user_id", "-id"], name="sf_cart_user"),
             models.Index(fields=["store", "-modified_at"], name="sf_cart_modified"),
-            # The purge works across stores; everything else about a cart leads with its store.
+            # The housekeeping works across stores; everything else about a cart leads with its store.
             models.Index(fields=["expires_at"], condition=Q(closed_at=None), name="sf_cart_expiry"),
+            models.Index(fields=["modified_at"], condition=Q(closed_at=None, abandoned_at=None), name="sf_cart_idle"),
         ]
 
     def __str__(self) -> str:

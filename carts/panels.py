@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, Sum
@@ -14,10 +15,11 @@ from django.utils.translation import gettext_lazy
 
 from storefront import panels
 from storefront.admin_base import change_link, list_link
-from storefront.pricing import Line
+from storefront.plugs import plug
+from storefront.pricing import Line, Quote
 
-from . import rules, selectors
-from .models import Cart
+from . import rules, selectors, tax
+from .models import Cart, WishlistItem
 
 PERMISSION = "storefront_carts.view_cart"
 
@@ -62,38 +64,117 @@ def carts_of_user(request: HttpRequest, user: Any) -> panels.Table:
     )
 
 
+def wishlist_of_user(request: HttpRequest, user: Any) -> panels.Table:
+    found = list(
+        WishlistItem.objects.filter(store_id=user.store_id, user_id=user.pk).order_by("-created_at", "-pk")[:8]
+    )
+    skus = [item.sku for item in found]
+    known = plug("CATALOG").sellables(user.store_id, skus, group_id=None)
+    return panels.Table(
+        headers=(_("Product"), _("Since")),
+        rows=[(known[item.sku].product_name if item.sku in known else str(item), item.created_at) for item in found],
+        link=list_link(WishlistItem, q=user.pk),
+        empty=_("This user remembers nothing."),
+    )
+
+
 def priced(request: HttpRequest, cart: Cart) -> panels.Table:
     """What is in a cart and what it costs its owner now. Only here are staff shown prices: a list would price each."""
-    quote = selectors.owners_view(cart=cart, now=timezone.now()).quote
-    totals, symbol = quote.totals(), quote.currency.symbol
+    quote = _quote(cart)
+    totals = quote.totals()
     problems = rules.readiness(quote)
-
-    def money(amount: Decimal) -> str:
-        return f"{symbol} {amount}"
-
+    money = partial(_money, quote)
+    facts: list[tuple[Any, Any]] = [(_("Before tax and discounts"), money(totals.subtotal))]
+    for title, amount in (
+        (_("Promotions"), totals.promotion_discount),
+        (_("Coupon"), totals.coupon_discount),
+    ):
+        if amount:
+            facts.append((title, f"− {money(amount)}"))
+    facts += [(_("Items with tax"), money(totals.items_net + totals.items_tax))]
+    if totals.handling:
+        facts.append((_("Handling with tax"), money(totals.handling + totals.handling_tax)))
+    if quote.shipping_cost is None:
+        facts.append((_("Shipping with tax"), _("not chosen")))
+    else:
+        facts.append((_("Shipping with tax"), money(totals.shipping + quote.shipping_tax)))
+    facts += [(f"{part.name} {part.rate.normalize():f}%", money(part.amount)) for part in tax.summary(quote)]
+    facts.append((_("Grand total"), money(totals.grand_total)))
+    for title, amount in (
+        (_("Points"), quote.points_value),
+        (_("Store credit"), quote.credit_used),
+        (_("Gift card"), quote.gift_card_used),
+    ):
+        if amount:
+            facts.append((title, f"− {money(amount)}"))
+    facts += [
+        (_("To be paid"), money(totals.to_be_paid)),
+        (_("Ready for payment"), rules.problem_text(problems[0]) if problems else _("yes")),
+    ]
     return panels.Table(
-        headers=(_("Product"), _("SKU"), _("Units"), _("Unit price"), _("Amount"), _("Tax"), ""),
+        headers=(_("Product"), _("SKU"), _("Units"), _("Unit price"), _("Discount"), _("Net"), _("Tax"), ""),
         rows=[
             (
                 _name(line),
                 (line.sellable.code if line.sellable else None) or "–",
                 line.quantity,
                 money(line.unit_price),
-                money(line.amount),
+                money(line.discount) if line.discounts else "–",
+                money(line.net),
                 money(line.tax),
                 _remark(line),
             )
             for line in quote.lines
         ],
-        facts=(
-            (_("Before tax"), money(totals.subtotal)),
-            (_("Tax"), money(totals.total_tax)),
-            (_("Handling"), money(totals.handling)),
-            (_("To be paid"), money(totals.to_be_paid)),
-            (_("Ready for payment"), rules.problem_text(problems[0]) if problems else _("yes")),
-        ),
+        facts=tuple(facts),
         empty=_("This cart is empty."),
     )
+
+
+def wishes(request: HttpRequest, cart: Cart) -> panels.Table:
+    """What the shopper asked for beside products, and whether it counts."""
+    quote = _quote(cart)
+    money = partial(_money, quote)
+    rows: list[tuple[Any, ...]] = []
+
+    def row(wish: str, title: Any, asked: Any, counts: Any) -> None:
+        refusal = quote.refusals.get(wish)
+        rows.append((title, asked, counts if refusal is None else refusal.message))
+
+    if cart.coupon_code:
+        row("coupon", _("Coupon"), cart.coupon_code, money(quote.totals().coupon_savings))
+    if cart.points_asked:
+        row("points", _("Points"), cart.points_asked, money(quote.points_value))
+    if cart.credit_asked:
+        row("credit", _("Store credit"), money(cart.credit_asked), money(quote.credit_used))
+    if cart.gift_card_id:
+        row("gift_card", _("Gift card"), f"•••• {cart.gift_card_last4}", money(quote.gift_card_used))
+    if cart.fulfillment:
+        cost = _("not known") if quote.shipping_cost is None else money(quote.shipping_cost - quote.shipping_discount)
+        row("fulfillment", _("Delivery"), _KINDS.get(cart.fulfillment.get("fulfillment_type", ""), "–"), cost)
+    return panels.Table(
+        headers=(_("Wish"), _("Asked for"), _("Counts")), rows=rows, empty=_("Nothing beside its products.")
+    )
+
+
+_KINDS = {
+    "delivery": gettext_lazy("Sent"),
+    "collect-in-store": gettext_lazy("Collected in a shop"),
+    "partial-collect-and-delivery": gettext_lazy("Partly collected, partly sent"),
+}
+
+
+def _quote(cart: Cart) -> Quote:
+    """Priced once for all panels of a page."""
+    found: Quote | None = getattr(cart, "_quote", None)
+    if found is None:
+        found = selectors.owners_view(cart=cart, now=timezone.now()).quote
+        cart._quote = found  # type: ignore[attr-defined]
+    return found
+
+
+def _money(quote: Quote, amount: Decimal) -> str:
+    return f"{quote.currency.symbol} {amount:.{quote.currency.exponent}f}"
 
 
 def _name(line: Line) -> str:
@@ -115,6 +196,14 @@ panels.register(
     permission=PERMISSION,
     order=10,
 )
+panels.register(
+    "storefront_carts.cart",
+    title=gettext_lazy("What the shopper asked for"),
+    icon="redeem",
+    compute=wishes,
+    permission=PERMISSION,
+    order=20,
+)
 panels.tile(
     "carts.active",
     title=gettext_lazy("Open carts, 24 hours"),
@@ -124,6 +213,14 @@ panels.tile(
     order=30,
 )
 panels.chart("carts.days", title=gettext_lazy("New carts a day"), compute=a_day, permission=PERMISSION, order=30)
+panels.register(
+    "storefront_accounts.user",
+    title=gettext_lazy("Wishlist"),
+    icon="favorite",
+    compute=wishlist_of_user,
+    permission="storefront_carts.view_wishlistitem",
+    order=35,
+)
 panels.register(
     "storefront_accounts.user",
     title=gettext_lazy("Carts"),

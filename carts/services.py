@@ -254,6 +254,31 @@ def set_preference(
     )
 
 
+# --- staff ----------------------------------------------------------------------------------------------------------
+def extend_carts(*, cart_ids: Sequence[str], now: datetime) -> int:
+    """Moves the expiry of carts that have not become orders on, as a change of today would; how many there were."""
+    with transaction.atomic():
+        carts = list(
+            Cart.objects.filter(pk__in=cart_ids, closed_at=None)
+            .select_related("store")
+            .select_for_update(of=("self",))
+            .order_by("pk")
+        )
+        for cart in carts:
+            cart.expires_at = expiry(cart.store, now)
+        Cart.objects.bulk_update(carts, ["expires_at"])
+    return len(carts)
+
+
+def delete_carts(*, cart_ids: Sequence[str]) -> int:
+    """Deletes those that have not become orders; how many there were."""
+    with transaction.atomic():
+        carts = Cart.objects.filter(pk__in=cart_ids, closed_at=None).select_for_update().order_by("pk")
+        ids = [cart.pk for cart in carts]
+        delete_locked(ids)
+    return len(ids)
+
+
 # --- helpers --------------------------------------------------------------------------------------------------------
 def _wish(
     store: Store, shopper: Shopper, cart_id: str, now: datetime, *, check: Check | None = None, **wishes: Any

@@ -139,6 +139,8 @@ class StoreForm(BrandForm):
             "shopper_may_choose_group": _("Shoppers choose their group"),
             "cart_login_strategy": _("Two carts at login"),
             "cart_days": _("Days that a cart is kept"),
+            "cart_abandoned_hours": _("Hours until a cart is abandoned"),
+            "cart_reminders": _("Remind of abandoned carts"),
             "reveal_unregistered_contacts": _("Reveal unknown contacts"),
             "newsletter_double_opt_in": _("Ask for a click"),
             "newsletter_text": _("Words of consent"),
@@ -150,6 +152,8 @@ class StoreForm(BrandForm):
             "shopper_may_choose_group": _("A shopper may set their own customer group, and so their prices."),
             "cart_login_strategy": _("When a visitor with a cart logs in to an account that has one too."),
             "cart_days": _("Counted from its last change."),
+            "cart_abandoned_hours": _("Counted from its last change; 0 for never."),
+            "cart_reminders": _("One message for a cart, to shoppers who want promotional messages."),
             "reveal_unregistered_contacts": _(
                 "A login with an unknown contact is answered 404. Shoppers learn sooner that they must register, "
                 "and strangers can find out who has an account."
@@ -212,7 +216,8 @@ class StoreAdmin(KernelAdmin):
                     ("customer_groups_enabled", "shopper_may_choose_group"),
                     "kyc_enabled",
                     "cart_login_strategy",
-                    "cart_days",
+                    ("cart_days", "cart_abandoned_hours"),
+                    "cart_reminders",
                 )
             },
         ),

@@ -12,6 +12,7 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     message.bounced      store, to, channel, reason                    nobody is there: send no more of your own accord
     newsletter.changed   store, email, wanted, categories              an address subscribed or unsubscribed
     cart.updated         store, cart_id                                sent after commit
+    cart.abandoned       store, cart_id, user_id                       left for the store's hours; once in its life
     catalog.deleting     store, product_ids                            about to go, with what hangs on them
     catalog.published    store, product_ids                            shown otherwise now, or not at all any more
 """

@@ -70,6 +70,12 @@ class Store(models.Model):
     customer_groups_enabled = models.BooleanField(
         default=False, help_text=_("Clients show customer groups. Prices by group hold in any case.")
     )
+    cart_abandoned_hours = models.PositiveSmallIntegerField(
+        default=24, help_text=_("Hours after its last change until a cart counts as abandoned; 0: never.")
+    )
+    cart_reminders = models.BooleanField(
+        default=False, help_text=_("Remind shoppers who want promotional messages of a cart that they left.")
+    )
     message_fallback = models.JSONField(
         default=default_fallback, help_text=_("Channels in the order in which a message tries them.")
     )

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User as StaffUser
 from django.utils import timezone
 
 from accounts.models import OtpChallenge, SecurityEvent, Session, User
-from carts.models import Cart, CartLine
+from carts.models import Cart, CartLine, WishlistItem
 from catalog.models import (
     Attribute,
     AttributeChoice,
@@ -193,4 +193,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     StoreTemplate: _text,
     User: _user,
     Variant: lambda store, number: _product(store, number).variants.first(),
+    WishlistItem: lambda store, number: WishlistItem.objects.create(
+        store=store, user_id=f"guest-{number}", product_id=_product(store, number).pk
+    ),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,7 +19,7 @@ from carts.models import Cart
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
 from tests.carts.conftest import quantities
-from tests.carts.fakes import FakeCatalog
+from tests.carts.fakes import PLUGS, FakeCatalog, FakeOffers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.urls")]
 NewCart = Callable[..., Cart]
@@ -115,3 +116,110 @@ def test_staff_change_nothing(staff: Client, store: Store, shopper: Shopper, tea
     assert staff.get(reverse("admin:storefront_carts_cart_add")).status_code == 403
     assert Cart.objects.values().get() == before
     assert quantities(cart) == {tea: 2}
+
+
+def act(staff: Client, action: str, *carts: Cart) -> str:
+    sent = {"action": action, "_selected_action": [cart.pk for cart in carts]}
+    response = staff.post(reverse("admin:storefront_carts_cart_changelist"), sent, follow=True)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def test_lists_tell_abandoned_carts_and_those_with_wishes(
+    staff: Client, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    plain, left, coupon, credit, card, sent = (new_cart(store, shopper, {tea: 1}) for _number in range(6))
+    now = timezone.now()
+    for cart, wishes in (
+        (left, {"abandoned_at": now}),
+        (coupon, {"coupon_code": "TEN"}),
+        (credit, {"credit_asked": 5, "points_asked": 3, "shipping_address": {"city": "Pune"}}),
+        (card, {"gift_card_id": "card-1", "gift_card_last4": "1234"}),
+        (sent, {"shipping_address": {"city": "Pune"}, "fulfillment": {"fulfillment_type": "delivery"}}),
+    ):
+        Cart.objects.filter(pk=cart.pk).update(**wishes)
+    every = {cart.pk for cart in (plain, left, coupon, credit, card, sent)}
+    for query, expected in (
+        ({"state": "abandoned"}, {left.pk}),
+        ({"wish": "coupon"}, {coupon.pk}),
+        ({"wish": "points"}, {credit.pk}),
+        ({"wish": "credit"}, {credit.pk}),
+        ({"wish": "gift-card"}, {card.pk}),
+        ({"q": "ten"}, {coupon.pk}),
+        ({"checkout": "delivery"}, {sent.pk}),
+        ({"checkout": "addresses"}, {credit.pk}),
+        ({"checkout": "none"}, every - {credit.pk, sent.pk}),
+        ({"wish": "x", "checkout": "y", "state": "z"}, every),
+    ):
+        text = listed(staff, **query)
+        assert {pk for pk in every if f"/{pk}/change/" in text} == expected, query
+
+
+def test_staff_let_carts_live_on(staff: Client, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart) -> None:
+    old, expired, ordered = (
+        new_cart(store, shopper, {tea: 1}, now=timezone.now() - timedelta(days=days)) for days in (20, 31, 20)
+    )
+    Cart.objects.filter(pk=ordered.pk).update(closed_at=timezone.now())
+    before = Cart.objects.get(pk=ordered.pk).expires_at
+    text = act(staff, "extend", old, expired, ordered)
+    assert "2 carts live on." in text
+    assert "1 were passed over" in text
+    assert all(Cart.objects.get(pk=cart.pk).expires_at > timezone.now() + timedelta(days=29) for cart in (old, expired))
+    assert Cart.objects.get(pk=ordered.pk).expires_at == before
+
+
+def test_staff_delete_carts_but_none_that_became_an_order(
+    staff: Client, store: Store, shopper: Shopper, stranger: Shopper, tea: Sku, new_cart: NewCart
+) -> None:
+    gone, ordered, other = (new_cart(store, one, {tea: 1}) for one in (shopper, shopper, stranger))
+    Cart.objects.filter(pk=ordered.pk).update(closed_at=timezone.now())
+    assert "1 carts were deleted." in act(staff, "remove", gone, ordered)
+    assert set(Cart.objects.values_list("pk", flat=True)) == {ordered.pk, other.pk}
+    assert (quantities(ordered), quantities(other)) == ({tea: 1}, {tea: 1})
+
+
+@pytest.mark.parametrize(
+    ("permissions", "allowed"), [(["view_cart"], set()), (["view_cart", "delete_cart"], {"remove"}),
+    (["view_cart", "change_cart"], {"extend"})]
+)  # fmt: skip
+def test_actions_need_a_permission(
+    db: None, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart, permissions: list[str], allowed: set[str]
+) -> None:
+    member = get_user_model().objects.create_user("ben", "ben@example.com", "a-Long-enough-1", is_staff=True)
+    member.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(member)
+    cart = new_cart(store, shopper, {tea: 1}, now=timezone.now() - timedelta(days=20))
+    for action in ("extend", "remove"):
+        before = list(Cart.objects.values())
+        act(client, action, cart)
+        assert (list(Cart.objects.values()) != before) == (action in allowed), action
+
+
+def test_the_page_shows_each_amount_and_why_a_wish_does_not_count(
+    staff: Client, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart, configure: Any
+) -> None:
+    configure(**PLUGS)
+    cart = new_cart(store, shopper, {tea: 2})
+    Cart.objects.filter(pk=cart.pk).update(
+        coupon_code="TEN", gift_card_id="card-1", gift_card_last4="1234", shipping_address={"pincode": "411001"},
+        billing_address={"pincode": "411001"}, fulfillment={"fulfillment_type": "delivery", "shipments": []},
+    )  # fmt: skip
+    FakeCatalog.asked.clear()
+    address = reverse("admin:storefront_carts_cart_change", args=[cart.pk])
+    text = staff.get(address).content.decode()
+    assert len(FakeCatalog.asked) == 1, "priced once for all panels"
+    for told in (
+        "− ₹ 23.60",
+        "CGST 9%",
+        "₹ 16.20",
+        "₹ 47.20",
+        "₹ 259.60",
+        "− ₹ 50.00",
+        "₹ 209.60",
+        "•••• 1234",
+        "Sent",
+    ):
+        assert told in text, told
+    FakeOffers.LAPSED.add("TEN")
+    assert "This coupon is not valid." in staff.get(address).content.decode()
