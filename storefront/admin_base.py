@@ -161,6 +161,7 @@ MENU: dict[str, tuple[Any, int]] = {
     "shop": (_("Shop"), 10),
     "customers": (_("Customers"), 20),
     "carts": (_("Carts"), 30),
+    "wallets": (_("Loyalty and credit"), 36),
     "messages": (_("Messages"), 40),
     "settings": (_("Settings"), 90),
 }

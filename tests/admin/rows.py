@@ -36,6 +36,18 @@ from messaging.models import ChannelName, Message, MessageAttempt, MessageTempla
 from storefront import services
 from storefront.ids import new_ulid
 from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, Store, StoreTemplate
+from wallets.models import (
+    Account,
+    CreditAccount,
+    Earning,
+    Entry,
+    GiftCard,
+    GiftCardBatch,
+    Member,
+    Programme,
+    Tier,
+)
+from wallets.services import gift_cards
 
 
 def _product(store: Store, number: int) -> Product:
@@ -155,6 +167,44 @@ def _text(store: Store, number: int) -> StoreTemplate:
     )
 
 
+def _programme(store: Store, number: int) -> Programme:
+    """A store has one, so further ones get stores of their own."""
+    if Programme.objects.filter(store=store).exists():
+        store = services.create_store(store_id=f"loyal-{number}", name=f"Loyal {number}")
+    programme = Programme.objects.create(store=store, name=f"Rewards {number}")
+    Tier.objects.create(store=store, programme=programme, name="Gold", threshold=1000, points_per_unit=2)
+    return programme
+
+
+def _member(store: Store, number: int) -> Member:
+    account = Account.objects.create(store=store, kind="points", customer_id=new_ulid())
+    tier = _programme(store, number).tiers.first()
+    member = Member.objects.create(store=store, account=account, membership_number=f"1{number}", tier=tier)
+    _entry_of(store, account)
+    return member
+
+
+def _entry_of(store: Store, account: Account) -> Entry:
+    return Entry.objects.create(store=store, account=account, kind="grant", owner=new_ulid(), amount=5, remaining=5)
+
+
+def _credit(store: Store, number: int) -> CreditAccount:
+    account = CreditAccount.objects.create(store=store, kind="credit", customer_id=_user(store, number).pk)
+    _entry_of(store, account)
+    return account
+
+
+def _gift_card(store: Store, number: int) -> GiftCard:
+    (made,) = gift_cards.issue_many(store=store, name=f"Batch {number}", count=1, amount=Decimal(10))
+    return GiftCard.objects.get(pk=made.card_id)
+
+
+def _earning(store: Store, number: int) -> Earning:
+    return Earning.objects.create(
+        store=store, account=_member(store, number).account, owner=f"order-{number}", points=5, spent=Decimal(5)
+    )
+
+
 MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     ApiKey: lambda store, number: services.create_key(store=store, name=f"Key {number}").key,
     Attribute: lambda store, number: _choice(store, number).attribute,
@@ -163,6 +213,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Cart: _cart,
     Category: lambda store, number: Category.objects.create(store=store, name=f"Leaf {number}", slug=f"leaf-{number}"),
     Channel: lambda store, number: Channel.objects.create(store=store, name=f"Channel {number}"),
+    CreditAccount: _credit,
     Customer: lambda store, number: _user(store, number).customer,
     CountryState: lambda store, number: CountryState.objects.create(
         country="US", code=f"S{number}", name=f"State {number}"
@@ -170,7 +221,12 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     CustomerGroup: lambda store, number: CustomerGroup.objects.create(
         store=store, name=f"Group {number}", slug=f"group-{number}"
     ),
+    Earning: _earning,
+    Entry: lambda store, number: _credit(store, number).entries.first(),
+    GiftCard: _gift_card,
+    GiftCardBatch: lambda store, number: _gift_card(store, number).batch,
     Group: lambda store, number: Group.objects.create(name=f"Role {number}"),
+    Member: _member,
     Message: _message,
     MessageTemplate: _template,
     NewsletterSubscription: _subscription,
@@ -180,6 +236,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
         country="IN", pincode=f"{560001 + number}", city="Bengaluru", state_name="Karnataka"
     ),
     Product: _product,
+    Programme: _programme,
     ProviderAccount: _account,
     SecurityEvent: lambda store, number: SecurityEvent.objects.create(
         store=store, kind="login", user_id=_user(store, number).pk

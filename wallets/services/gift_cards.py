@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -47,7 +48,7 @@ def find(*, store_id: str, code: str, pin: str) -> GiftCardFound:
 
     Failures are counted by code too, known or not, so that a PIN cannot be guessed from many places: TooManyRequests.
     """
-    hashes = crypto.keyed_hashes("gift-card", store_id, normalised(code)[:64])
+    hashes = code_hashes(store_id, code)
     brake = limits.rules("gift_card_code", store_id, hashes[0])
     limits.hit(brake)
     card = GiftCard.objects.select_related("account").filter(store_id=store_id, code_hash__in=hashes).first()
@@ -60,9 +61,14 @@ def find(*, store_id: str, code: str, pin: str) -> GiftCardFound:
     return GiftCardFound(card.pk, card.last4)
 
 
+def code_hashes(store_id: str, code: str) -> list[str]:
+    """How a code may be kept, under every live key."""
+    return crypto.keyed_hashes("gift-card", store_id, normalised(code)[:64])
+
+
 def by_code(*, store_id: str, code: str) -> str | None:
     """The id of the card with that code, whatever its state, for staff. One query."""
-    hashes = crypto.keyed_hashes("gift-card", store_id, normalised(code)[:64])
+    hashes = code_hashes(store_id, code)
     return GiftCard.objects.filter(store_id=store_id, code_hash__in=hashes).values_list("pk", flat=True).first()
 
 
@@ -114,7 +120,15 @@ def issue_many(
 
 def set_state(*, store: Store, card_ids: list[str], frozen: bool | None = None, active: bool | None = None) -> int:
     """Freezes, thaws or activates cards; how many changed. What a card has been promised to an order stays promised."""
-    cards = GiftCard.objects.filter(store=store, pk__in=card_ids)
+    return _set_state(GiftCard.objects.filter(store=store, pk__in=card_ids), frozen, active)
+
+
+def set_batch_state(*, store: Store, batch_id: int, frozen: bool | None = None, active: bool | None = None) -> int:
+    """The same for every card of a batch."""
+    return _set_state(GiftCard.objects.filter(store=store, batch_id=batch_id), frozen, active)
+
+
+def _set_state(cards: QuerySet[GiftCard], frozen: bool | None, active: bool | None) -> int:
     if frozen is True:
         return cards.exclude(state=State.FROZEN).update(state=State.FROZEN)
     if frozen is False:
