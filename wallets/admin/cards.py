@@ -221,7 +221,7 @@ class GiftCardAdmin(StoreModelAdmin):
         )
 
     def _show(self, request: HttpRequest, card: GiftCard, made: gift_cards.NewGiftCard) -> HttpResponse:
-        answer = site.render(
+        return site.render(
             request,
             "wallets/new_card.html",
             {
@@ -232,8 +232,6 @@ class GiftCardAdmin(StoreModelAdmin):
             },
             title=_("New gift card"),
         )
-        answer["Cache-Control"] = "no-store"
-        return answer
 
     def has_issue_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm(ADD)
@@ -415,7 +413,6 @@ def _file(name: str, made: list[gift_cards.NewGiftCard], amount: str, expires_at
     writer.writerows((card.code, card.pin, amount, expires_at.isoformat() if expires_at else "") for card in made)
     answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="gift-cards-{slugify(name) or "batch"}.csv"'
-    answer["Cache-Control"] = "no-store"
     return answer
 
 
