@@ -166,6 +166,7 @@ class Programme(StoreScoped):
         _("name of the first tier"), max_length=60, default="Member", help_text=_("Where everybody begins.")
     )
     points_per_unit = models.DecimalField(
+        _("points per unit of currency"),
         max_digits=10,
         decimal_places=4,
         default=Decimal(1),
@@ -173,17 +174,24 @@ class Programme(StoreScoped):
         help_text=_("Points for each unit of currency spent in the first tier, before tax and after discounts."),
     )
     point_value = models.DecimalField(
+        _("value of a point"),
         max_digits=10,
         decimal_places=4,
         default=Decimal(1),
         validators=[MinValueValidator(Decimal("0.0001"))],
         help_text=_("What one point pays, in the store's currency."),
     )
-    minimum_points = models.PositiveIntegerField(default=0, help_text=_("The fewest points that an order may use."))
+    minimum_points = models.PositiveIntegerField(
+        _("fewest points an order"), default=0, help_text=_("The fewest points that an order may use.")
+    )
     maximum_points = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("The most points that an order may use; empty for no limit.")
+        _("most points an order"),
+        null=True,
+        blank=True,
+        help_text=_("The most points that an order may use; empty for no limit."),
     )
     maximum_percent = models.DecimalField(
+        _("most percent of an order"),
         max_digits=5,
         decimal_places=2,
         default=Decimal(100),
@@ -191,19 +199,23 @@ class Programme(StoreScoped):
         help_text=_("How much of an order's total points may pay, in percent."),
     )
     post_days = models.PositiveSmallIntegerField(
-        default=0, help_text=_("Days after delivery until points can be used; the time in which goods may come back.")
+        _("days until points post"),
+        default=0,
+        help_text=_("Days after delivery until points can be used; the time in which goods may come back."),
     )
     expiry_days = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("Days until points expire; empty for never.")
+        _("days until points expire"), null=True, blank=True, help_text=_("Days until points expire; empty for never.")
     )
-    signup_points = models.PositiveIntegerField(default=0, help_text=_("For whoever registers."))
+    signup_points = models.PositiveIntegerField(_("welcome points"), default=0, help_text=_("For whoever registers."))
     reset_months = models.PositiveSmallIntegerField(
+        _("months of a period"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_("After how many months a member's period ends and the next begins; empty for never."),
     )
     carry_percent = models.DecimalField(
+        _("percent carried forward"),
         max_digits=5,
         decimal_places=2,
         default=Decimal(100),
@@ -211,7 +223,9 @@ class Programme(StoreScoped):
         help_text=_("How much of the points goes on into the next period, in percent; the rest expires."),
     )
     tiers_fall = models.BooleanField(
-        default=True, help_text=_("Members fall to a lower tier when they spent too little or returned goods.")
+        _("members can fall"),
+        default=True,
+        help_text=_("Members fall to a lower tier when they spent too little or returned goods."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(auto_now=True)
@@ -235,8 +249,10 @@ class Tier(StoreScoped):
         validators=[MinValueValidator(Decimal("0.01"))],
         help_text=_("Spend in a period, before tax and after discounts and points."),
     )
-    points_per_unit = models.DecimalField(max_digits=10, decimal_places=4, validators=NOT_NEGATIVE)
-    bonus_points = models.PositiveIntegerField(default=0, help_text=_("For reaching it."))
+    points_per_unit = models.DecimalField(
+        _("points per unit of currency"), max_digits=10, decimal_places=4, validators=NOT_NEGATIVE
+    )
+    bonus_points = models.PositiveIntegerField(_("bonus points"), default=0, help_text=_("For reaching it."))
 
     class Meta:
         verbose_name = _("tier")

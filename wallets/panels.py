@@ -13,13 +13,14 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from storefront import panels
 from storefront.admin_base import change_link, list_link
 from storefront.models import Store
 from storefront.money import ZERO
 
+from . import selectors
 from .admin.common import money, shown
 from .models import Account, CreditAccount, Earning, Entry, GiftCard, GiftCardBatch, Member, Programme
 
@@ -73,22 +74,25 @@ def points_outstanding(period: panels.Period) -> panels.Figure:
     rows = _outstanding(period).get(Kind.POINTS, [])
     points = sum((total for _store_id, total, _count in rows), ZERO)
     worth = _sum(period, [(store_id, total * values.get(store_id, ZERO)) for store_id, total, _count in rows])
-    detail = _("%(points)s points of %(count)d members") % {
+    count = _accounts(period, Kind.POINTS)
+    detail = ngettext("%(points)s points of %(count)d member", "%(points)s points of %(count)d members", count) % {
         "points": number_format(points, 0, force_grouping=True),
-        "count": _accounts(period, Kind.POINTS),
+        "count": count,
     }
     return panels.Figure(worth, detail, list_link(Member))
 
 
 def credit_outstanding(period: panels.Period) -> panels.Figure:
     rows = _outstanding(period).get(Kind.CREDIT, [])
-    detail = _("of %(count)d customers") % {"count": _accounts(period, Kind.CREDIT)}
+    count = _accounts(period, Kind.CREDIT)
+    detail = ngettext("of %(count)d customer", "of %(count)d customers", count) % {"count": count}
     return panels.Figure(_sum(period, [row[:2] for row in rows]), detail, list_link(CreditAccount))
 
 
 def cards_outstanding(period: panels.Period) -> panels.Figure:
     rows = _outstanding(period).get(Kind.GIFT_CARD, [])
-    detail = _("on %(count)d cards") % {"count": _accounts(period, Kind.GIFT_CARD)}
+    count = _accounts(period, Kind.GIFT_CARD)
+    detail = ngettext("on %(count)d card", "on %(count)d cards", count) % {"count": count}
     return panels.Figure(_sum(period, [row[:2] for row in rows]), detail, list_link(GiftCard, balance="some"))
 
 
@@ -192,10 +196,11 @@ def _points(request: HttpRequest, store: Store, customer_id: str) -> panels.Tabl
     )
     member = getattr(account, "member", None)
     facts: list[tuple[Any, Any]] = []
+    programme = selectors.rules(store.pk)
     if member is not None:
         facts = [
             (_("Membership"), change_link(member)),
-            (_("Tier"), member.tier or _("First")),
+            (_("Tier"), programme.tier(member.tier_id).name if programme else member.tier or "–"),
         ]
     link = _form_link(
         request, "wallets-points", "storefront_wallets.change_member", store, customer_id, _("Adjust points")

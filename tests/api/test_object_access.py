@@ -127,7 +127,7 @@ STRANGERS: dict[str, Callable[[Store], Api]] = {
 
 def _everything() -> dict[str, list[Any]]:
     """All rows but those that a stranger's own sign-in makes."""
-    labels = {"storefront_carts", "storefront_accounts", "storefront_customers", "storefront_payments"}
+    labels = {f"storefront_{app}" for app in ("carts", "accounts", "customers", "payments", "wallets")}
     ignored = {"OtpChallenge", "Session", "RefreshToken", "SecurityEvent"}
     return {
         model.__name__: sorted(map(str, model._default_manager.values_list()))

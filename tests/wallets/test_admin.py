@@ -269,9 +269,9 @@ def test_the_dashboard_shows_what_the_shop_owes(staff: Client, store: Store, oth
     card_account(store, "2000")
     with CaptureQueriesContext(connection) as captured:
         text = staff.get("/admin/").content.decode()
-    assert "₹ 250.00" in text and "1,000 points of 1 members" in text
+    assert "₹ 250.00" in text and "1,000 points of 1 member" in text
     assert "₹ 600.00" in text and "of 2 customers" in text
-    assert "₹ 2,000.00" in text and "on 1 cards" in text
+    assert "₹ 2,000.00" in text and "on 1 card" in text
     asked = [query["sql"] for query in captured.captured_queries if "storefront_wallets_" in query["sql"]]
     assert len(asked) <= 3
     assert "₹ 500.50" in staff.get("/admin/?store=demo").content.decode()
