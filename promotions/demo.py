@@ -20,12 +20,12 @@ PROMOTED = "mogra-candle"  # the slug of the one product with an automatic promo
 
 def build(*, store: Store, user_id: str, customer_id: str) -> None:
     """Safe to repeat: what is there already, changed by staff or not, is left alone."""
-    products, categories, promoted = _goods(store)
-    if not products or not categories:
+    products, promoted = _goods(store)
+    if not products:
         return
     now = timezone.now()
     with transaction.atomic():
-        for code, (name, type_, fields) in _coupons(products, categories).items():
+        for code, (name, type_, fields) in _coupons(products).items():
             if Code.objects.filter(store=store, key=code_key(code)).exists():
                 continue
             offer = services.create_offer(
@@ -50,17 +50,16 @@ def build(*, store: Store, user_id: str, customer_id: str) -> None:
             services.publish_offer(store=store, offer_id=offer.pk, now=now)
 
 
-def _goods(store: Store) -> tuple[list[str], list[str], str]:
-    """The ids of products and of the branches at the top, and of the promoted product, if the catalogue is ours."""
+def _goods(store: Store) -> tuple[list[str], str]:
+    """The ids of products, and of the promoted one, if the catalogue is ours."""
     if not apps.is_installed("catalog"):
-        return [], [], ""
-    product, category = (apps.get_model("storefront_catalog", name) for name in ("Product", "Category"))
-    found = dict(product._default_manager.filter(store=store).order_by("pk").values_list("pk", "slug")[:200])
-    tops = category._default_manager.filter(store=store, parent=None).order_by("pk").values_list("pk", flat=True)
-    return list(found), list(tops), next((pk for pk, slug in found.items() if slug == PROMOTED), "")
+        return [], ""
+    rows = apps.get_model("storefront_catalog", "Product")._default_manager.filter(store=store).order_by("pk")
+    found = dict(rows.values_list("pk", "slug")[:200])
+    return list(found), next((pk for pk, slug in found.items() if slug == PROMOTED), "")
 
 
-def _coupons(products: list[str], categories: list[str]) -> Mapping[str, tuple[str, str, dict[str, Any]]]:
+def _coupons(products: list[str]) -> Mapping[str, tuple[str, str, dict[str, Any]]]:
     """Code to name, type and fields."""
     each = [{"product_id": pk, "variant_id": None} for pk in products]
     return {
@@ -120,20 +119,20 @@ def _coupons(products: list[str], categories: list[str]) -> Mapping[str, tuple[s
             "Second one at half price",
             OfferType.BUY_X_GET_Y,
             {
-                "description": "Buy one, get another from the same part of the shop at half price.",
+                "description": "Buy one, get another of the same at half price.",
                 "applies_to": "product",
                 "details": {
                     "spending_criteria_type": "minimum-quantity",
                     "products": [
                         {
                             "minimum_quantity": 1,
-                            "buy_from_category_id": pk,
-                            "get_from_category_id": pk,
+                            "buy_product_id": pk,
+                            "get_product_id": pk,
                             "get_quantity": 1,
                             "get_offer_type": "discount",
                             "get_discount_percent": 50,
                         }
-                        for pk in categories
+                        for pk in products
                     ],
                 },
             },
@@ -164,8 +163,8 @@ def _coupons(products: list[str], categories: list[str]) -> Mapping[str, tuple[s
             OfferType.ACCELERATED_REWARDS,
             {
                 "description": "A hundred points beside those that the order earns.",
-                "applies_to": "category",
-                "details": {"category_id": categories, "products": [], "bonus_loyalty_point": 100},
+                "applies_to": "product",
+                "details": {"category_id": [], "products": each, "bonus_loyalty_point": 100},
             },
         ),
         "LIMIT5": (
