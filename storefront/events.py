@@ -13,6 +13,9 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     newsletter.changed   store, email, wanted, categories              an address subscribed or unsubscribed
     cart.updated         store, cart_id                                sent after commit
     cart.abandoned       store, cart_id, user_id                       left for the store's hours; once in its life
+    offer.published      store, offer_id                               a coupon or promotion is live
+    offer.stopped        store, offer_id                               by staff
+    offer.expired        store, offer_id                               it has ended
     catalog.deleting     store, product_ids                            about to go, with what hangs on them
     catalog.published    store, product_ids                            shown otherwise now, or not at all any more
 """
