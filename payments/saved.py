@@ -67,21 +67,24 @@ def refresh(row: GatewayCustomer, *, now: datetime) -> bool:
         locked = GatewayCustomer.objects.select_for_update().filter(store=row.store_id, pk=row.pk).first()
         if locked is None:  # erased meanwhile
             return True
-        _mirror(locked, SavedCard, [_card(locked, facts) for facts in cards if _storable(facts)][:MOST])
-        _mirror(locked, SavedMethod, [_method(locked, facts) for facts in methods][:MOST])
+        _mirror(locked, SavedCard, [_card(locked, facts) for facts in cards if _storable(facts)][:MOST], now)
+        _mirror(locked, SavedMethod, [_method(locked, facts) for facts in methods][:MOST], now)
         locked.refreshed_at = now
         locked.save(update_fields=["refreshed_at"])
     return True
 
 
-def _mirror(row: GatewayCustomer, model: Any, wanted: Iterable[Any]) -> None:
-    """Makes the rows of that model the wanted ones; those that are there already keep their id."""
+def _mirror(row: GatewayCustomer, model: Any, wanted: Iterable[Any], now: datetime) -> None:
+    """Makes the rows of that model the wanted ones; those that are there already keep their id. New ones are a
+    microsecond apart, so that the provider's order is kept."""
     by_hash = {made.reference_hash: made for made in wanted}
     held = {old.reference_hash: old for old in model.objects.filter(store=row.store_id, holder=row)}
     gone = [old.pk for key, old in held.items() if key not in by_hash]
     if gone:
         model.objects.filter(store=row.store_id, pk__in=gone).delete()
     new = [made for key, made in by_hash.items() if key not in held]
+    for place, made in enumerate(new):
+        made.created_at = now + timedelta(microseconds=place)
     if new:
         model.objects.bulk_create(new)
     kept = []

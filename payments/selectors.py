@@ -45,7 +45,7 @@ def active_provider(*, store: Store, slug: str, field: str) -> PaymentProvider:
 # --- saved means ------------------------------------------------------------------------------------------------------
 def holders(*, store: Store, customer_id: str) -> list[GatewayCustomer]:
     """The customer at each provider that the store still uses, with `cards` and `methods` loaded: three queries."""
-    cards = Prefetch("cards", SavedCard.objects.filter(store=store).order_by("-pk"))
+    cards = Prefetch("cards", SavedCard.objects.filter(store=store).order_by("-created_at", "-pk"))
     methods = Prefetch(
         "methods", SavedMethod.objects.filter(store=store).order_by(F("last_used_at").desc(nulls_last=True), "-pk")
     )

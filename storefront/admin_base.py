@@ -162,6 +162,7 @@ MENU: dict[str, tuple[Any, int]] = {
     "customers": (_("Customers"), 20),
     "carts": (_("Carts"), 30),
     "wallets": (_("Loyalty and credit"), 36),
+    "payments": (_("Payments"), 35),
     "messages": (_("Messages"), 40),
     "settings": (_("Settings"), 90),
 }
@@ -170,6 +171,7 @@ _MENU_OF_APP = {
     "storefront_accounts": "customers",
     "storefront_customers": "customers",
     "storefront_carts": "carts",
+    "storefront_payments": "payments",
     "storefront_messaging": "messages",
 }
 

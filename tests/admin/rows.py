@@ -33,9 +33,11 @@ from engagement.newsletter import services as newsletter
 from engagement.newsletter.models import NewsletterSubscription, NewsletterText
 from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
+from payments.models import CreditLine, Errand, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
 from storefront import services
 from storefront.ids import new_ulid
 from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, Store, StoreTemplate
+from tests.payments import factories as payment_rows
 from wallets.models import (
     Account,
     CreditAccount,
@@ -218,6 +220,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     CountryState: lambda store, number: CountryState.objects.create(
         country="US", code=f"S{number}", name=f"State {number}"
     ),
+    CreditLine: payment_rows.credit_row,
     CustomerGroup: lambda store, number: CustomerGroup.objects.create(
         store=store, name=f"Group {number}", slug=f"group-{number}"
     ),
@@ -227,6 +230,9 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     GiftCardBatch: lambda store, number: _gift_card(store, number).batch,
     Group: lambda store, number: Group.objects.create(name=f"Role {number}"),
     Member: _member,
+    Errand: payment_rows.errand_row,
+    Mandate: lambda store, number: payment_rows.mandate_row(store, f"customer-{number}"),
+    MandateDebit: payment_rows.debit_row,
     Message: _message,
     MessageTemplate: _template,
     NewsletterSubscription: _subscription,
@@ -235,6 +241,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Pincode: lambda store, number: Pincode.objects.create(
         country="IN", pincode=f"{560001 + number}", city="Bengaluru", state_name="Karnataka"
     ),
+    PaymentProvider: lambda store, number: payment_rows.provider_row(store, f"provider-{number}"),
     Product: _product,
     Programme: _programme,
     ProviderAccount: _account,
@@ -242,6 +249,8 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
         store=store, kind="login", user_id=_user(store, number).pk
     ),
     Review: _review,
+    SavedCard: payment_rows.card_row,
+    SavedMethod: payment_rows.method_row,
     Session: _session,
     StaffUser: lambda store, number: StaffUser.objects.create(
         username=f"staff-{number}", date_joined=timezone.now().replace(microsecond=0)

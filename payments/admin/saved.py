@@ -1,0 +1,82 @@
+"""What providers keep of customers, read-only."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from storefront.admin_base import (
+    ChoicesFilter,
+    DateRangeFilter,
+    ReadOnlyAdmin,
+    StoreModelAdmin,
+    display,
+    site,
+)
+
+from ..models import (
+    SavedCard,
+    SavedMethod,
+)
+from .common import customer_link
+
+
+@site.admin_for(SavedCard)
+class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    """A mirror of what providers keep. Numbers and tokens are not here."""
+
+    menu_order, icon = 40, "credit_card"
+    list_display = ("label", "customer", "provider", "expiry", "created_at")
+    list_filter = (("created_at", DateRangeFilter),)
+    search_fields = ("=id", "=holder__customer_id", "=last4")
+    search_help_text = _("A whole customer's id, or the last four digits")
+    list_select_related = ("holder__provider",)
+    fields = (
+        "store",
+        "id",
+        "label",
+        "customer",
+        "provider",
+        "expiry",
+        "holder_name",
+        "nickname",
+        "issuer",
+        "can_have_mandate",
+        "created_at",
+    )
+    readonly_fields = ("label", "customer", "provider", "expiry")
+
+    @display(description=_("Card"))
+    def label(self, row: SavedCard) -> str:
+        return str(row)
+
+    @display(description=_("Customer"))
+    def customer(self, row: SavedCard) -> str:
+        return customer_link(row.store_id, row.holder.customer_id)
+
+    @display(description=_("Provider"))
+    def provider(self, row: SavedCard) -> str:
+        return str(row.holder.provider)
+
+    @display(description=_("Good until"))
+    def expiry(self, row: SavedCard) -> str:
+        return f"{row.expiry_month:02d}/{row.expiry_year}"
+
+
+@site.admin_for(SavedMethod)
+class SavedMethodAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    menu_order, icon = 50, "account_balance_wallet"
+    list_display = ("label", "kind", "customer", "provider", "use_count", "last_used_at")
+    list_filter = (("kind", ChoicesFilter), ("last_used_at", DateRangeFilter))
+    search_fields = ("=id", "=holder__customer_id")
+    search_help_text = _("A whole customer's id")
+    list_select_related = ("holder__provider",)
+    fields = ("store", "id", "label", "kind", "customer", "provider", "phone", "linked", "use_count", "last_used_at")
+    readonly_fields = ("customer", "provider")
+
+    @display(description=_("Customer"))
+    def customer(self, row: SavedMethod) -> str:
+        return customer_link(row.store_id, row.holder.customer_id)
+
+    @display(description=_("Provider"))
+    def provider(self, row: SavedMethod) -> str:
+        return str(row.holder.provider)
