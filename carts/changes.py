@@ -80,11 +80,11 @@ def expiry(store: Store, now: datetime) -> datetime:
     return now + timedelta(days=store.cart_days)
 
 
-def tell(store: Store, cart_id: str) -> None:
+def tell(store: Store, cart_id: str, user_id: str) -> None:
     """Sends `cart.updated` after commit. A listener that fails is logged and undoes nothing."""
 
     def send() -> None:  # a function, for Django names it in the log and cannot name a partial
-        events.send("cart.updated", store=store, cart_id=cart_id)
+        events.send("cart.updated", store=store, cart_id=cart_id, user_id=user_id)
 
     transaction.on_commit(send, robust=True)
 
@@ -130,7 +130,7 @@ def _write(store: Store, before: Held, after: Held, now: datetime) -> CartRow | 
         return None
     if before.lines is not after.lines:
         _write_lines(store, claimed.id, before.lines, after.lines)
-    tell(store, claimed.id)
+    tell(store, claimed.id, claimed.user_id)
     return claimed
 
 

@@ -65,7 +65,7 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
         cart.version += 1
         cart.expires_at, cart.modified_at = expiry(store, now), now
         cart.save(force_update=True)
-        tell(store, cart.pk)
+        tell(store, cart.pk, to_user_id)
 
 
 def erase_carts(*, store: Store, user_id: str, **_: Any) -> None:

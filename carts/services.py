@@ -82,7 +82,7 @@ def create_cart(
     with transaction.atomic(savepoint=False):
         sql.insert_cart(store_id=store.pk, cart=cart, now=now)
         sql.insert_lines(store_id=store.pk, cart_id=cart.id, lines=list(wanted.values()))
-        tell(store, cart.id)
+        tell(store, cart.id, cart.user_id)
     return priced
 
 

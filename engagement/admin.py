@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .analytics import admin as analytics
 from .newsletter import admin as newsletter
 
-__all__ = ["newsletter"]
+__all__ = ["analytics", "newsletter"]

@@ -9,6 +9,10 @@ class EngagementConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        self._newsletter()
+        self._analytics()
+
+    def _newsletter(self) -> None:
         from messaging import consent, secrets
         from storefront import events, privacy
 
@@ -23,4 +27,20 @@ class EngagementConfig(AppConfig):
         events.on("shopper.preferences", services.follow_preferences)
         events.on("shopper.erased", services.forget_shopper)
         events.on("contacts.forgotten", services.forget_contacts)
+        events.on("sweep", services.purge)
+
+    def _analytics(self) -> None:
+        from storefront import events, outbox, privacy, provided
+
+        from .analytics import buffer, forwarding, selectors, services
+
+        buffer.writer.write = services.drain_memory
+        outbox.register(services.QUEUE, services.drain)
+        outbox.register(forwarding.QUEUE, forwarding.drain)
+        provided.register("analytics_providers", selectors.client_providers)
+        privacy.register("analytics", selectors.personal_data)
+        events.on("shopper.registered", services.shopper_registered)
+        events.on("shopper.logged_in", services.shopper_logged_in)
+        events.on("cart.updated", services.cart_updated)
+        events.on("shopper.erased", services.forget_shopper)
         events.on("sweep", services.purge)

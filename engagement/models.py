@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from .analytics.models import (
+    AnalyticsBatch,
+    AnalyticsErasure,
+    AnalyticsEvent,
+    AnalyticsProvider,
+    AnalyticsSink,
+    FunnelDay,
+    FunnelVisitor,
+)
 from .newsletter.models import NewsletterConsent, NewsletterSubscription, NewsletterText
 
-__all__ = ["NewsletterConsent", "NewsletterSubscription", "NewsletterText"]
+__all__ = [
+    "AnalyticsBatch",
+    "AnalyticsErasure",
+    "AnalyticsEvent",
+    "AnalyticsProvider",
+    "AnalyticsSink",
+    "FunnelDay",
+    "FunnelVisitor",
+    "NewsletterConsent",
+    "NewsletterSubscription",
+    "NewsletterText",
+]

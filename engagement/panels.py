@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .analytics import panels as analytics
 from .newsletter import panels as newsletter
 
-__all__ = ["newsletter"]
+__all__ = ["analytics", "newsletter"]

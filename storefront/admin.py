@@ -142,6 +142,7 @@ class StoreForm(BrandForm):
             "cart_abandoned_hours": _("Hours until a cart is abandoned"),
             "cart_reminders": _("Remind of abandoned carts"),
             "reveal_unregistered_contacts": _("Reveal unknown contacts"),
+            "analytics_enabled": _("Keep events"),
             "newsletter_double_opt_in": _("Ask for a click"),
             "newsletter_text": _("Words of consent"),
             "kyc_enabled": _("Documents (KYC)"),
@@ -221,6 +222,7 @@ class StoreAdmin(KernelAdmin):
                 )
             },
         ),
+        (_("Analytics"), {"fields": ("analytics_enabled",)}),
         (_("Newsletter"), {"fields": ("newsletter_double_opt_in", "newsletter_text")}),
         (_("Brand"), {"fields": BrandForm.brand_fields, "description": _("Shown to clients.")}),
         (_("Privacy and debugging"), {"fields": ("reveal_unregistered_contacts", "debug_mode")}),

@@ -54,6 +54,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "newsletter": "10/3600",  # newsletter forms sent in per caller
     "newsletter_network": "600/3600",  # the same, and clicks on links, per network
     "newsletter_contact": "3/86400",  # messages that ask one address to confirm
+    "track": "600/60",  # analytics events per caller
+    "track_network": "60000/60",  # the same per network
     "upload": "30/3600",  # uploads per caller
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network
@@ -141,6 +143,14 @@ class Conf:
     PAYMENT_REFRESH_SECONDS: int = 60  # how long saved cards and methods are believed before the gateway is asked again
     MANDATE_DEBIT_RETRIES: int = 3  # after a failure that may pass
     MANDATE_DEBIT_RETRY_SECONDS: int = 86_400  # between them
+    # analytics
+    ANALYTICS_SINKS: dict[str, str] = field(default_factory=dict)  # kind to class, over those of engagement
+    ANALYTICS_DAYS: int = 400  # how long events are kept (D-56)
+    ANALYTICS_FLUSH_SECONDS: float = 1.0  # how long a process without Redis keeps events to itself; 0: until a sweep
+    ANALYTICS_MEMORY_EVENTS: int = 20_000  # events that wait in one process at most
+    ANALYTICS_MEMORY_BYTES: int = 16 * 1024 * 1024
+    ANALYTICS_REDIS_EVENTS: int = 200_000  # events that wait in Redis at most
+    ANALYTICS_REDIS_BYTES: int = 128 * 1024 * 1024
     # staff
     STAFF_TWO_FACTOR: str = "required"  # required | optional
     STAFF_SESSION_SECONDS: int = 12 * 3600

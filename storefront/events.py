@@ -16,6 +16,7 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     offer.published      store, offer_id                               a coupon or promotion is live
     offer.stopped        store, offer_id                               by staff
     offer.expired        store, offer_id                               it has ended
+    cart.updated         store, cart_id, user_id                       sent after commit
     catalog.deleting     store, product_ids                            about to go, with what hangs on them
     catalog.published    store, product_ids                            shown otherwise now, or not at all any more
 """

@@ -79,6 +79,9 @@ class Store(models.Model):
     message_fallback = models.JSONField(
         default=default_fallback, help_text=_("Channels in the order in which a message tries them.")
     )
+    analytics_enabled = models.BooleanField(
+        default=True, help_text=_("Events are kept and forwarded; without it they are thanked for and thrown away.")
+    )
     newsletter_double_opt_in = models.BooleanField(
         default=False, help_text=_("An address is subscribed once its owner clicks on a link (D-57).")
     )

@@ -19,6 +19,7 @@ from storefront.contract import Operation
 
 BASE = "/api/v1/{store_id}/storefront"
 COMPLETE_TAGS = (
+    "analytics",
     "auth",
     "carts",
     "catalog",

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 
+from engagement.analytics import buffer
 from storefront import limits, selectors, services
 from storefront.conf import conf
 from storefront.models import Channel, Store
@@ -33,6 +34,7 @@ def _fresh_process() -> Iterator[None]:
     conf.cache_clear()
     selectors.forget()
     limits._memory.clear()
+    buffer.memory.clear()
     cache.clear()
     yield
     selectors.forget()

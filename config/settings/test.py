@@ -9,7 +9,12 @@ from config.settings.base import CACHES, DATABASE_URL, DATABASES, REDIS_URL, STO
 DEBUG = False
 SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
 ALLOWED_HOSTS = ["*"]
-STOREFRONT = STOREFRONT | {"STAFF_TWO_FACTOR": "optional", "LIMITS_ENABLED": False, "PAYMENT_SANDBOX": True}
+STOREFRONT = STOREFRONT | {
+    "STAFF_TWO_FACTOR": "optional",
+    "LIMITS_ENABLED": False,
+    "ANALYTICS_FLUSH_SECONDS": 0,
+    "PAYMENT_SANDBOX": True,
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

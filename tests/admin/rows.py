@@ -29,6 +29,7 @@ from catalog.models import (
 )
 from catalog.reviews.models import Review
 from customers.models import Customer
+from engagement.analytics.models import AnalyticsBatch, AnalyticsEvent, AnalyticsProvider, AnalyticsSink
 from engagement.newsletter import services as newsletter
 from engagement.newsletter.models import NewsletterSubscription, NewsletterText
 from messaging import wording
@@ -156,6 +157,18 @@ def _review(store: Store, number: int) -> Review:
     )
 
 
+def _sink(store: Store, number: int) -> AnalyticsSink:
+    return AnalyticsSink.objects.create(store=store, name=f"Sink {number}", url="https://api.example.com/v1/batch")
+
+
+def _service(store: Store, number: int) -> AnalyticsProvider:
+    if number > 1:  # each once a store, so more rows need more stores
+        store = services.create_store(store_id=f"service-{number}", name=f"Service {number}")
+    return AnalyticsProvider.objects.create(
+        store=store, kind="google-analytics", credentials={"measurement_id": "G-AB12CD34EF"}
+    )
+
+
 def _subscription(store: Store, number: int) -> NewsletterSubscription:
     newsletter.subscribe(store=store, email=f"reader-{number}@example.com")
     return NewsletterSubscription.objects.get(store=store, email=f"reader-{number}@example.com")
@@ -208,6 +221,14 @@ def _earning(store: Store, number: int) -> Earning:
 
 
 MAKERS: dict[Any, Callable[[Store, int], Any]] = {
+    AnalyticsBatch: lambda store, number: AnalyticsBatch.objects.create(
+        store=store, sink=_sink(store, number), events=[{"event": "Product Viewed"}], size=1
+    ),
+    AnalyticsEvent: lambda store, number: AnalyticsEvent.objects.create(
+        store=store, message_id=f"m{number}", name="Product Viewed", user_id="asha", occurred_at=timezone.now()
+    ),
+    AnalyticsProvider: _service,
+    AnalyticsSink: _sink,
     ApiKey: lambda store, number: services.create_key(store=store, name=f"Key {number}").key,
     Attribute: lambda store, number: _choice(store, number).attribute,
     AttributeChoice: _choice,

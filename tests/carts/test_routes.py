@@ -359,7 +359,7 @@ def test_carts_are_created_at_a_bounded_rate(
 @pytest.mark.django_db(transaction=True)
 def test_a_write_is_told_once_it_is_committed(api: Api, tea: Sku, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setitem(events._listeners, "cart.updated", [lambda *, store, cart_id: told.append(cart_id)])
+    monkeypatch.setitem(events._listeners, "cart.updated", [lambda *, store, cart_id, user_id: told.append(cart_id)])
     cart = create(api, body(tea, 1))
     api.post(f"/carts/{cart['id']}/items", body(tea, 2))
     assert told == [cart["id"]] * 2
