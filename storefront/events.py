@@ -11,7 +11,6 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     contacts.forgotten   store, contacts                               proven contacts of somebody who is erased
     message.bounced      store, to, channel, reason                    nobody is there: send no more of your own accord
     newsletter.changed   store, email, wanted, categories              an address subscribed or unsubscribed
-    cart.updated         store, cart_id                                sent after commit
     cart.abandoned       store, cart_id, user_id                       left for the store's hours; once in its life
     offer.published      store, offer_id                               a coupon or promotion is live
     offer.stopped        store, offer_id                               by staff
