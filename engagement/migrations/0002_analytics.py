@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0006_analytics_switch'),
+        ('storefront', '0005_newsletter_settings'),
         ('storefront_engagement', '0001_initial'),
     ]
 
