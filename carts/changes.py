@@ -16,6 +16,7 @@ from storefront import events
 from storefront.contracts import Sellable, Shopper, Sku
 from storefront.errors import DomainError
 from storefront.models import Store
+from storefront.money import ZERO
 from storefront.pricing import Quote
 
 from . import selectors, sql
@@ -34,15 +35,23 @@ class Held(NamedTuple):
 
 Edit = Callable[[Held], Held]  # pure, for it may be called again; raises DomainError for what no cart can hold
 Check = Callable[[Quote], None]  # raises DomainError when the edited cart's price says that it must not be
+Survey = Callable[[Quote], None]  # looks at the cart as it is, priced but for what pays, before `edit` is called
 
 
 def change(
-    *, store: Store, shopper: Shopper, cart_id: str, now: datetime, edit: Edit, check: Check | None = None
+    *,
+    store: Store,
+    shopper: Shopper,
+    cart_id: str,
+    now: datetime,
+    edit: Edit,
+    check: Check | None = None,
+    survey: Survey | None = None,
 ) -> PricedCart:
     """Makes a cart what `edit` says and answers it priced. Moves its expiry on.
 
     Parallel changes of one cart all take effect, one after the other, each over the one before. A coupon that no longer
-    counts afterwards is dropped, and `PricedCart.dropped` says why (D-31). Nothing is written when `edit` or `check`
+    counts afterwards is dropped, and `PricedCart.dropped` says why (D-31). Nothing is written when one of the functions
     raises. Five statements, those of the pricing steps, and one to three where lines change; up to TRIES times as many
     where other writes come between. Raises CartNotFound and CartExpired beside what the two raise.
     """
@@ -50,6 +59,8 @@ def change(
     known: Mapping[Sku, Sellable | None] = {}
     for _attempt in range(TRIES):
         before = _read(**where)
+        if survey is not None:
+            known = _surveyed(store, shopper, before, now, survey, known)
         after, priced = _edited(store, shopper, before, now, edit, check, known)
         with transaction.atomic():
             claimed = _write(store, before, after, now)
@@ -58,6 +69,8 @@ def change(
         known = priced.quote.sellables
     with transaction.atomic():  # a cart under such a rush of writes: wait for them, and price with the row locked
         before = _read(**where, lock=True)
+        if survey is not None:
+            known = _surveyed(store, shopper, before, now, survey, known)
         after, priced = _edited(store, shopper, before, now, edit, check, known)
         claimed = _write(store, before, after, now)
     assert claimed is not None, "the row was locked"
@@ -103,6 +116,21 @@ def without_lapsed_coupon(priced: PricedCart) -> PricedCart:
 def _read(*, store: Store, shopper: Shopper, cart_id: str, now: datetime, lock: bool = False) -> Held:
     row = selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now, lock=lock)
     return Held(row, selectors.lines(store=store, cart_id=row.id))
+
+
+def _surveyed(
+    store: Store,
+    shopper: Shopper,
+    held: Held,
+    now: datetime,
+    survey: Survey,
+    known: Mapping[Sku, Sellable | None],
+) -> Mapping[Sku, Sellable | None]:
+    """Answers what the catalogue said meanwhile, so that it isn't asked again."""
+    row = held.row._replace(points_asked=0, credit_asked=ZERO, gift_card_id="")
+    priced = selectors.price_cart(store=store, shopper=shopper, cart=row, lines=held.lines, now=now, sellables=known)
+    survey(priced.quote)
+    return priced.quote.sellables
 
 
 def _edited(

@@ -63,10 +63,10 @@ class AddressNotFound(NotFound):
     default_message = _("There is no such address.")
 
 
-class CouponNotValid(DomainError):
+class CouponNotFound(DomainError):
     """The store has no coupons at all."""
 
-    code = "invalid_coupon"
+    code = "coupon_not_found"
     default_message = _("This coupon is not valid.")
 
 

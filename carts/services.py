@@ -24,7 +24,7 @@ from .changes import Check, Held, accepted, change, expiry, tell
 from .errors import (
     CartExpired,
     CartNotFound,
-    CouponNotValid,
+    CouponNotFound,
     CreditNotAvailable,
     FulfillmentNotAvailable,
     GiftCardNotValid,
@@ -133,7 +133,7 @@ def set_coupon(*, store: Store, shopper: Shopper, cart_id: str, code: str, now: 
     """
     if not has("OFFERS"):
         selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
-        raise CouponNotValid(field="coupon_code")
+        raise CouponNotFound(field="coupon_code")
     return _wish(
         *(store, shopper, cart_id, now),
         check=accepted("coupon", "coupon_code"),
@@ -243,14 +243,25 @@ def set_preference(
 
     Raises CartNotFound, CartExpired, FulfillmentNotAvailable and what the FULFILLMENT plug refuses.
     """
-    priced = selectors.cart_detail(store=store, shopper=shopper, cart_id=cart_id, now=now)
     if not has("FULFILLMENT"):
+        selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
         raise FulfillmentNotAvailable(field="fulfillment_type")
-    preference = plug("FULFILLMENT").preference(priced.quote, wish)
-    return _wish(
-        *(store, shopper, cart_id, now),
+    chosen: dict[str, Any] = {}
+
+    def survey(quote: Quote) -> None:
+        chosen["fulfillment"] = plug("FULFILLMENT").preference(quote, wish)
+
+    def edit(held: Held) -> Held:
+        return held._replace(row=held.row._replace(**chosen))
+
+    return change(
+        store=store,
+        shopper=shopper,
+        cart_id=cart_id,
+        now=now,
+        survey=survey,
+        edit=edit,
         check=accepted("fulfillment", "fulfillment_type"),
-        fulfillment=preference,
     )
 
 

@@ -20,6 +20,8 @@ from carts import services
 from carts.errors import CartNotFound
 from carts.models import Cart
 from catalog.models import Product, Stock
+from promotions import services as promotions
+from promotions.models import OfferUse
 from storefront.contracts import Shopper, Sku
 from storefront.errors import DomainError
 from storefront.models import Store
@@ -209,6 +211,48 @@ def test_a_balance_is_spent_once_and_what_is_given_back_can_be_spent_again(store
             workers=workers,
         )
         assert ledger(account_id) == (balance - paid, 0)
+
+
+# --- R-04 -----------------------------------------------------------------------------------------------------------
+def test_a_coupon_is_used_as_often_as_it_may_be_and_once_by_each_customer(store: Store) -> None:
+    checkouts, limit, workers = (300, 50, 32) if FULL else (60, 10, 16)
+    tea = make_product(store, price="100", on_hand=10_000)
+    tenth = {"discount_type": "percentage", "discount_percent": 10}
+    for number_of_round in range(ROUNDS):
+        coupon = promotions.create_offer(
+            store=store, kind="coupon", type="discount", name="Ten", details=tenth, codes=[f"TEN{number_of_round}"],
+            total_limit=limit, customer_limit=1,
+        )  # fmt: skip
+        promotions.publish_offer(store=store, offer_id=coupon.pk, now=timezone.now())
+        attempts = []
+        for number in range(checkouts):
+            shopper = buyer(store, number // 3)  # three carts of each customer
+            cart_id = cart_of(store, shopper, sku_of(tea))
+            where = {"store": store, "shopper": shopper, "cart_id": cart_id, "now": timezone.now()}
+            services.set_coupon(**where, code=f"ten{number_of_round}")
+            attempts.append((shopper, cart_id))
+        results = checkout(store, attempts, workers=workers)
+        won = placed(results)
+        used = [order for order in won if "coupon" not in order.quote.refusals]
+        assert len(used) == limit
+        assert len({order.quote.customer_id for order in used}) == limit
+        # Whoever was priced while it still counted is refused; whoever came later sees the cart without it.
+        assert all(order.quote.totals().coupon_discount == 0 for order in won if order not in used)
+        assert {result for result in results if isinstance(result, str)} <= {"coupon_limit_reached"}
+        uses = OfferUse.objects.filter(offer_id=coupon.pk)
+        assert uses.count() == limit
+        coupon.refresh_from_db()
+        assert coupon.redemption_count == limit
+
+        for order in used[: limit // 2]:
+            for _time in range(2):
+                ordering.pay(store=store, order_id=order.order_id)
+        for order in used[limit // 2 :]:
+            for _time in range(2):
+                ordering.cancel(store=store, order_id=order.order_id)
+        coupon.refresh_from_db()
+        assert coupon.redemption_count == limit // 2
+        assert uses.exclude(state=OfferUse.State.RELEASED).count() == limit // 2
 
 
 # --- alone ----------------------------------------------------------------------------------------------------------

@@ -395,7 +395,7 @@ def test_a_shop_without_offers_wallets_and_delivery_answers_sensibly(
     path = f"/carts/{buyers_cart.pk}"
     before = Cart.objects.values().get()
     for name, sent, code in (
-        ("coupon", {"coupon_code": "TEN"}, "invalid_coupon"),
+        ("coupon", {"coupon_code": "TEN"}, "coupon_not_found"),
         ("loyalty-points", {"loyalty_point_redeemed": 1}, "points_not_available"),
         ("credit-balance", {"credit_balance_used": 1}, "credit_not_available"),
         ("gift-card", {"gift_card_code": "GIFT-1234", "pin": "7"}, "invalid_gift_card"),
