@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from storefront.contracts import Sku
-from storefront.money import rounded
+from storefront.money import ZERO, rounded
 from storefront.pricing import COUPON, Discount, Line, Quote
 
 from .engine.basket import Basket, Effect, Item
@@ -34,9 +34,13 @@ def of_quote(quote: Quote) -> Basket:
 
 
 def with_left(quote: Quote) -> tuple[Basket, list[Decimal]]:
-    """The same, with what discounts so far left of each item."""
+    """The same, with what discounts so far left of each item, in whole units of the currency whoever made them."""
     basket = of_quote(quote)
-    return basket, [quote.lines[item.position].discounted for item in basket.items]
+    unit = quote.currency.unit
+    return basket, [
+        max(line.discounted.quantize(unit, ROUND_DOWN), ZERO) if line.discounts else line.amount
+        for line in (quote.lines[item.position] for item in basket.items)
+    ]
 
 
 def add(quote: Quote, effect: Effect, basket: Basket, source: str) -> Quote:

@@ -15,7 +15,7 @@ from storefront import contracts
 from storefront import selectors as kernel
 from storefront.contracts import Sku
 from storefront.errors import DomainError
-from storefront.money import ZERO
+from storefront.money import ZERO, rounded
 from storefront.pricing import Quote
 
 from . import baskets, eligibility, errors, rulebook, selectors, shown, wording
@@ -113,7 +113,8 @@ def _verdict(
         return _Verdict(offer=offer, reason=errors.CouponMinimumNotReached.default_message, short=offer.minimum - paid)
     found = effect(offer.rule, basket, left=left, limit=offer.limit, currency=quote.currency)
     if found:
-        return _Verdict(offer=offer, effect=found, saving=found.saving(basket) + _shipping(offer, found, quote))
+        saving = rounded(found.saving(basket), quote.currency) + _shipping(offer, found, quote)
+        return _Verdict(offer=offer, effect=found, saving=saving)
     lacking = missing(offer.rule, basket, left)
     return _Verdict(offer=offer, reason=errors.CouponNotApplicable.default_message, lacking=lacking)
 

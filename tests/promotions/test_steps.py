@@ -13,8 +13,9 @@ from customers import services as customers
 from customers.models import Customer
 from promotions import services
 from promotions.models import Offer
+from storefront.conf import DEFAULT_PRICING_STEPS
 from storefront.models import CustomerGroup, Store
-from storefront.pricing import Quote
+from storefront.pricing import Discount, Quote
 from tests.carts.fakes import FakeCatalog
 from tests.contract import assert_component
 from tests.promotions.conftest import STEPS_WITH_POST, TENTH, NewOffer, Till
@@ -320,3 +321,24 @@ def test_pricing_twice_gives_the_same(till: Till, offer: NewOffer) -> None:
     offer(type_="free-goods", applies_to="product", details=ONE_FREE, combinable=True)
     now = timezone.now()
     assert till("SAVE", TEA=4, CUP=1, now=now) == till("SAVE", TEA=4, CUP=1, now=now)
+
+
+class Thirds:
+    """A shop's own step, which leaves a fraction of the smallest unit."""
+
+    def gather(self, quote: Quote) -> None:
+        return None
+
+    def apply(self, quote: Quote, facts: None) -> Quote:
+        third = [line._replace(discounts=(Discount("shop:third", line.amount / 3),)) for line in quote.lines]
+        return quote._replace(lines=tuple(third))
+
+
+def test_what_other_steps_left_is_no_trouble(till: Till, offer: NewOffer, configure: Any) -> None:
+    steps = list(DEFAULT_PRICING_STEPS)
+    steps.insert(steps.index("promotions.steps.Coupon"), "tests.promotions.test_steps.Thirds")
+    configure(PRICING_STEPS=tuple(steps))
+    offer(details={"discount_type": "fixed-amount", "fixed_discount_amount": 500})
+    quote = till("SAVE", TEA=1, CUP=1)
+    assert quote.totals().coupon_discount == Decimal("233.32")  # 66.66 and 166.66
+    assert all(line.discounted >= 0 for line in quote.lines)
