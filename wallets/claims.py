@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from storefront import provided
 from storefront.contracts import Claim
 
 from .models import Account
@@ -20,7 +21,9 @@ class WalletClaims:
             ledger.hold(store_id=store_id, account_id=claim.key, owner=claim.owner, amount=claim.amount)
 
     def confirm(self, store_id: str, owner: str) -> None:
-        ledger.confirm(store_id=store_id, owner=owner)
+        """The entries carry the number by which shoppers know the order, where an app provides `order_number`."""
+        number = provided.ask("order_number", default="", store_id=store_id, order_id=owner)
+        ledger.confirm(store_id=store_id, owner=owner, reference=number or "")
 
     def release(self, store_id: str, owner: str) -> None:
         ledger.release(store_id=store_id, owner=owner)

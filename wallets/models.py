@@ -56,6 +56,8 @@ class Account(StoreScoped):
         indexes = [
             models.Index(fields=["store", "kind", "balance"], condition=Q(balance__gt=0), name="sf_wallet_outstanding"),
             models.Index(fields=["store", "kind", "-created_at"], name="sf_wallet_newest"),
+            # The unique index is partial, and a prepared plan cannot know that a customer's id is not "".
+            models.Index(fields=["store", "customer_id"], name="sf_wallet_customer"),
         ]
 
     def __str__(self) -> str:
@@ -119,6 +121,7 @@ class Entry(StoreScoped):
         ]
         indexes = [
             models.Index(fields=["account", "-id"], name="sf_wallet_entry_account"),
+            models.Index(fields=["account", "expires_at"], condition=Q(remaining__gt=0), name="sf_wallet_entry_open"),
             models.Index(fields=["store", "owner"], name="sf_wallet_entry_owner"),
             models.Index(fields=["store", "-created_at"], name="sf_wallet_entry_newest"),
             # The sweep works across stores; everything else about an entry leads with its store or account.

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from storefront import claims
+from storefront import claims, provided
 from storefront.errors import DomainError
 from storefront.models import Store
 from tests.threads import in_parallel
@@ -109,6 +109,21 @@ def test_all_claims_of_an_order_or_none(store: Store, programme: Programme) -> N
         "credit": Decimal("49.99"),
         "gift_card": 10,
     }
+
+
+def test_a_spent_entry_carries_the_number_of_its_order(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = credit_account(store, "100")
+    hold(store, account, 10)
+    numbers = {("demo", "order-1"): "OD-1001"}
+    monkeypatch.setitem(
+        provided._functions, "order_number", lambda *, store_id, order_id: numbers.get((store_id, order_id))
+    )
+    confirm(store)
+    assert Entry.objects.get(kind="spend").reference == "OD-1001"
+    spending.give_back(
+        store=store, resource="credit", order_id="order-1", refund_id="r", amount=Decimal(1), now=timezone.now()
+    )
+    assert Entry.objects.get(kind="refund").reference == "OD-1001"
 
 
 def test_another_store_s_account_and_owner_are_out_of_reach(store: Store, other_store: Store) -> None:
