@@ -219,6 +219,28 @@ class ZoneRate(StoreScoped):
     def __str__(self) -> str:
         return f"{self.method} · {self.zone}"
 
+    def clean(self) -> None:
+        super().clean()
+        wrong: dict[str, Any] = {}
+        for name in ("amount", "further_amount", "free_from", "minimum_value", "maximum_value"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                wrong[name] = _("Must not be negative.")
+        if (self.further_step is None) != (self.further_amount is None):
+            wrong["further_amount" if self.further_amount is None else "further_step"] = _("Enter both, or neither.")
+        elif self.further_step is not None and self.further_step <= 0:
+            wrong["further_step"] = _("Must be more than zero.")
+        for least, most in (
+            ("days", "days_to"),
+            ("minimum_weight", "maximum_weight"),
+            ("minimum_value", "maximum_value"),
+        ):
+            first, second = getattr(self, least), getattr(self, most)
+            if first is not None and second is not None and first > second:
+                wrong[most] = _("Must not be less than the other one.")
+        if wrong:
+            raise ValidationError(wrong)
+
 
 class RateSlab(StoreScoped):
     """A step of a rate: parcels of at most `up_to` grams, or of that value, cost `amount`. The smallest that fits."""
@@ -234,6 +256,13 @@ class RateSlab(StoreScoped):
             models.UniqueConstraint(fields=["rate", "up_to"], name="%(app_label)s_slab_once"),
             models.CheckConstraint(condition=Q(up_to__gt=0, amount__gte=0), name="%(app_label)s_slab_not_negative"),
         ]
+
+    def clean(self) -> None:
+        super().clean()
+        if self.up_to is not None and self.up_to <= 0:
+            raise ValidationError({"up_to": _("Must be more than zero.")})
+        if self.amount is not None and self.amount < 0:
+            raise ValidationError({"amount": _("Must not be negative.")})
 
     def __str__(self) -> str:
         return f"≤ {self.up_to.normalize():f}: {self.amount}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from storefront.ids import new_id
 
 from . import selectors
-from .models import DeliverySettings
+from .models import DeliverySettings, ShippingZone
 
 
 def changed(*, store_id: str) -> None:
@@ -20,6 +21,16 @@ def changed(*, store_id: str) -> None:
     DeliverySettings.objects.filter(store_id=store_id).update(version=new_id())
     selectors.forget(store_id=store_id)
     transaction.on_commit(partial(selectors.forget, store_id=store_id))
+
+
+@transaction.atomic
+def switch_zones(*, ids: Sequence[str], active: bool) -> None:
+    """Zones, of any stores, that serve from now on or no longer do."""
+    zones = ShippingZone.objects.filter(pk__in=ids)
+    store_ids = set(zones.values_list("store_id", flat=True))
+    zones.update(active=active)
+    for store_id in sorted(store_ids):
+        changed(store_id=store_id)
 
 
 def row_saved(sender: Any, instance: Any, **_: Any) -> None:

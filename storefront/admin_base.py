@@ -161,6 +161,7 @@ MENU: dict[str, tuple[Any, int]] = {
     "shop": (_("Shop"), 10),
     "customers": (_("Customers"), 20),
     "carts": (_("Carts"), 30),
+    "delivery": (_("Delivery"), 32),
     "wallets": (_("Loyalty and credit"), 36),
     "payments": (_("Payments"), 35),
     "messages": (_("Messages"), 40),
@@ -172,6 +173,7 @@ _MENU_OF_APP = {
     "storefront_customers": "customers",
     "storefront_carts": "carts",
     "storefront_payments": "payments",
+    "storefront_fulfillment": "delivery",
     "storefront_messaging": "messages",
 }
 

@@ -12,9 +12,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from storefront import crypto, events, selectors
 from storefront.conf import conf
+from storefront.errors import Invalid
 from storefront.models import (
     ApiKey,
     Channel,
@@ -82,6 +84,21 @@ def rotate_key(*, store: Store, key: ApiKey, overlap: timedelta = timedelta(hour
 def revoke_key(*, store: Store, key: ApiKey) -> None:
     """Ends a key at once here, elsewhere within STORE_CACHE_SECONDS. Safe to repeat: the first moment stays."""
     ApiKey.objects.filter(store=store, pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    transaction.on_commit(selectors.forget)
+
+
+@transaction.atomic
+def make_default_location(*, store: Store, location: StockLocation) -> None:
+    """Goods whose place nobody names lie at `location` from now on. Safe to repeat.
+
+    Raises Invalid for one that is not active or another store's.
+    """
+    rows = {row.pk: row for row in StockLocation.objects.select_for_update().filter(store=store).order_by("pk")}
+    found = rows.get(location.pk)
+    if found is None or not found.active:
+        raise Invalid(_("Only an active location of this store can be its default."), field="location")
+    StockLocation.objects.filter(store=store, is_default=True).exclude(pk=found.pk).update(is_default=False)
+    StockLocation.objects.filter(store=store, pk=found.pk).update(is_default=True)
     transaction.on_commit(selectors.forget)
 
 

@@ -32,12 +32,13 @@ from customers.models import Customer
 from engagement.analytics.models import AnalyticsBatch, AnalyticsEvent, AnalyticsProvider, AnalyticsSink
 from engagement.newsletter import services as newsletter
 from engagement.newsletter.models import NewsletterSubscription, NewsletterText
+from fulfillment.models import DeliverySettings, RateSlab, ShippingMethod, ShippingZone, ZoneRate
 from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
 from payments.models import CreditLine, Errand, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
 from storefront import services
 from storefront.ids import new_ulid
-from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, Store, StoreTemplate
+from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, StockLocation, Store, StoreTemplate
 from tests.payments import factories as payment_rows
 from wallets.models import (
     Account,
@@ -220,6 +221,15 @@ def _earning(store: Store, number: int) -> Earning:
     )
 
 
+def _rate(store: Store, number: int) -> ZoneRate:
+    zone = ShippingZone.objects.create(store=store, name=f"Zone {number}", states=["29"], pincodes="5600*, 400001")
+    method = ShippingMethod.objects.create(store=store, name=f"Method {number}", kind="weight")
+    rate = ZoneRate.objects.create(store=store, zone=zone, method=method, days=2)
+    for up_to in (500, 1000):
+        RateSlab.objects.create(store=store, rate=rate, up_to=Decimal(up_to), amount=Decimal(50))
+    return rate
+
+
 MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     AnalyticsBatch: lambda store, number: AnalyticsBatch.objects.create(
         store=store, sink=_sink(store, number), events=[{"event": "Product Viewed"}], size=1
@@ -249,6 +259,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Entry: lambda store, number: _credit(store, number).entries.first(),
     GiftCard: _gift_card,
     GiftCardBatch: lambda store, number: _gift_card(store, number).batch,
+    DeliverySettings: lambda store, number: DeliverySettings.objects.get_or_create(store=store)[0],
     Group: lambda store, number: Group.objects.create(name=f"Role {number}"),
     Member: _member,
     Errand: payment_rows.errand_row,
@@ -273,6 +284,9 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     SavedCard: payment_rows.card_row,
     SavedMethod: payment_rows.method_row,
     Session: _session,
+    ShippingMethod: lambda store, number: _rate(store, number).method,
+    ShippingZone: lambda store, number: _rate(store, number).zone,
+    StockLocation: lambda store, number: StockLocation.objects.create(store=store, name=f"Place {number}"),
     StaffUser: lambda store, number: StaffUser.objects.create(
         username=f"staff-{number}", date_joined=timezone.now().replace(microsecond=0)
     ),
@@ -283,4 +297,5 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     WishlistItem: lambda store, number: WishlistItem.objects.create(
         store=store, user_id=f"guest-{number}", product_id=_product(store, number).pk
     ),
+    ZoneRate: _rate,
 }
