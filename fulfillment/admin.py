@@ -21,6 +21,7 @@ from storefront.admin_base import (
     StoreModelAdmin,
     StoreTabularInline,
     action,
+    change_link,
     display,
     site,
 )
@@ -66,7 +67,7 @@ class RateInline(StoreTabularInline):
 
     @display(description=_("Price"))
     def price(self, rate: ZoneRate) -> str:
-        return price_text(rate) if rate.pk else "–"
+        return change_link(rate, price_text(rate)) if rate.pk else "–"
 
 
 class ZoneRateInline(RateInline):

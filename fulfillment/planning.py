@@ -118,9 +118,12 @@ def origin_of(location: StockLocation) -> Place:
 
 
 def distance(location: StockLocation, place: Place | None) -> float | None:
-    """Kilometres between a location and about where a place is; None where either is unknown."""
+    """Kilometres between a location and about where a place is, one within its own postal code; None where either is
+    unknown."""
     if place is None:
         return None
+    if place.country == location.country and place.pincode and place.pincode == location.pincode:
+        return 1.0
     end = geography.point_of(place.country, place.pincode)
     if location.latitude is not None and location.longitude is not None:
         start: geography.Point | None = geography.Point(float(location.latitude), float(location.longitude))
