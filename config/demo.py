@@ -148,8 +148,14 @@ def _fill_shops(store: Store) -> None:
             continue
         rows = LocationStock.objects.filter(store=store, location=warehouse, on_hand__gte=8).select_related("variant")
         for row in rows.order_by("variant_id"):
-            moved = {"source": warehouse, "target": shop, "quantity": row.on_hand // 4, "note": "Demo"}
-            stock.transfer(store=store, variant=row.variant, **moved)
+            stock.transfer(
+                store=store,
+                variant=row.variant,
+                source=warehouse,
+                target=shop,
+                quantity=row.on_hand // 4,
+                note="Demo",
+            )
 
 
 def _version() -> str:
