@@ -200,7 +200,10 @@ class ZoneRate(StoreScoped):
             models.UniqueConstraint(fields=["method", "zone"], name="%(app_label)s_rate_once_per_zone"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="%(app_label)s_rate_amount_not_negative"),
             models.CheckConstraint(
-                condition=Q(further_step=None, further_amount=None) | Q(further_step__gt=0, further_amount__gte=0),
+                condition=Q(further_step=None, further_amount=None)
+                | Q(
+                    further_step__isnull=False, further_amount__isnull=False, further_step__gt=0, further_amount__gte=0
+                ),
                 name="%(app_label)s_rate_further_both",
             ),
             models.CheckConstraint(

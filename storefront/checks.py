@@ -35,6 +35,8 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
     for name in ("PRICING_STEPS", "CLAIMS"):
         for path in plugs.paths(name):
             messages += _importable(name, path)
+    for path in found.SHIPPING_CARRIERS.values():
+        messages += _importable("SHIPPING_CARRIERS", path)
     for name in found.LIMITS:
         if name not in DEFAULT_LIMITS:
             messages.append(Error(f"STOREFRONT LIMITS has no limit named {name!r}.", id="storefront.E003"))

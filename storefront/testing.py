@@ -37,6 +37,7 @@ from storefront.contracts import (
     TaxedGoods,
 )
 from storefront.testing_gateways import GatewayCallback, GatewayContract
+from storefront.testing_rates import ShippingRatesContract
 
 __all__ = [
     "Callback",
@@ -47,6 +48,7 @@ __all__ = [
     "GatewayContract",
     "Good",
     "SearchContract",
+    "ShippingRatesContract",
     "StubAnswer",
     "StubRequest",
     "StubServer",

@@ -95,8 +95,10 @@ class World:
 
     def put(self, product_id: str, lies: dict[StockLocation, int | None] | None = None, **facts: Any) -> Sku:
         """A product at 118 with 18% tax inside unless `facts` say otherwise, plenty of it in the default location."""
-        sku = Warehouses.put(self.store.pk, product_id, **facts)
         units = {self.main: 100} if lies is None else lies
+        counts = [count for count in units.values() if count is not None]
+        facts.setdefault("available", sum(counts) if len(counts) == len(units) else None)
+        sku = Warehouses.put(self.store.pk, product_id, **facts)
         Warehouses.lies[sku] = {location.pk: count for location, count in units.items()}
         return sku
 

@@ -10,8 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from carts import rules as cart_rules
+from fulfillment import selectors
 from fulfillment.models import ZoneRate
 from fulfillment.steps import Shipping
+from storefront import selectors as kernel
 from storefront.claims import of_quote
 from storefront.contracts import CourierOffer, Sku
 from storefront.errors import Unavailable
@@ -261,7 +263,7 @@ def test_a_wish_that_cannot_be_read_is_refused_not_raised(world: World, kept: di
 # --- collecting -----------------------------------------------------------------------------------------------------
 def test_collecting_costs_nothing_and_that_is_known(world: World) -> None:
     shop = world.location("Shop", MUMBAI, can_collect=True)
-    tea = world.put("TEA", {shop: 3})
+    tea = world.put("TEA", {shop: 3, world.main: 9})
     wish = {"fulfillment_type": "collect-in-store", "pickup_location_id": shop.pk}
     quote = world.quote({tea: 2}, fulfillment=wish)
     assert (quote.shipping_cost, quote.shipping_tax, quote.shipping_discount) == (0, 0, 0)
@@ -344,9 +346,7 @@ def test_a_cart_can_be_read_while_its_carrier_is_silent(world: World, trouble: E
     kept = world.delivered({tea: 1}).fulfillment
     assert kept is not None and kept["shipments"][0]["courier_company_id"] == "c2"  # the cheapest
     Couriers.answer = trouble
-    from storefront.selectors import forget
-
-    forget()
+    kernel.forget()
     quote = world.quote({tea: 1}, shipping_address=address(), fulfillment=kept)
     assert quote.shipping_cost is None and quote.shipping_tax == 0
     assert codes(quote) == ["shipping_unavailable"]
@@ -369,41 +369,52 @@ def test_amounts_of_another_rates_plug_are_rounded_like_money(world: World, conf
 
 
 # --- statements -----------------------------------------------------------------------------------------------------
+def statements(quote: Quote) -> int:
+    """What the step alone asks the database, the catalogue's stock aside."""
+    Warehouses.asked_for_stock.clear()
+    step = Shipping()
+    with CaptureQueriesContext(connection) as captured:
+        step.apply(quote, step.gather(quote))
+    return len(captured)
+
+
 @pytest.mark.parametrize("count", [1, 50, 250])
 def test_delivery_adds_the_same_few_queries_however_many_lines(world: World, count: int) -> None:
     west = world.location("West", MUMBAI)
-    rate = world.rate()
+    world.rate()
     skus = [world.put(f"P{number}", {world.main: 5, west: 5}) for number in range(count)]
-    kept = world.delivered(dict.fromkeys(skus, 1)).fulfillment
-    units = dict.fromkeys(skus, 1)
-    Warehouses.asked_for_stock.clear()
-    with CaptureQueriesContext(connection) as captured:  # stock is the catalogue's to ask: one call
-        quote = world.quote(units, shipping_address=address(), fulfillment=kept)
+    quote = world.delivered(dict.fromkeys(skus, 1))
     assert quote.shipping_cost == 50
-    assert len(captured) == 0 and len(Warehouses.asked_for_stock) == 1
-    ZoneRate.objects.filter(pk=rate.pk).update(amount=70)  # past the signals: nobody was told
-    assert world.quote(units, shipping_address=address(), fulfillment=kept).shipping_cost == 50
-    rate.refresh_from_db()
-    rate.save()
-    assert world.quote(units, shipping_address=address(), fulfillment=kept).shipping_cost == 70
+    assert statements(quote) == 0
+    assert len(Warehouses.asked_for_stock) == 1
+    selectors._believed.drop()
+    assert statements(quote) == 1  # the version of the rules, every few seconds
 
 
 def test_where_all_stock_lies_in_one_place_nobody_is_asked_for_it(world: World) -> None:
     world.rate()
-    world.delivered({world.put("TEA"): 1})
+    quote = world.delivered({world.put("TEA"): 1})
+    assert statements(quote) == 0
     assert not Warehouses.asked_for_stock
 
 
-def test_rules_are_looked_at_once_in_a_while_and_read_when_they_changed(world: World) -> None:
-    from fulfillment import selectors
-
-    world.rate()
-    tea = world.put("TEA")
-    world.quote({tea: 1})
-    with CaptureQueriesContext(connection) as captured:
-        world.quote({tea: 1})
-    assert len(captured) == 0
+def test_a_plain_cart_costs_a_look_at_the_rules_every_few_seconds(world: World) -> None:
+    world.settings(free_shipping_threshold=Decimal(10))
+    world.location("West", MUMBAI)
+    quote = world.quote({world.put("TEA"): 1})
+    assert quote.facts["free_shipping_threshold"] == 10
+    assert statements(quote) == 0
     selectors._believed.drop()
-    with CaptureQueriesContext(connection) as captured:
-        world.quote({tea: 1})
-    assert len(captured) == 1  # the version
+    assert statements(quote) == 1
+    assert not Warehouses.asked_for_stock
+
+
+def test_rules_are_believed_a_while_and_read_anew_once_somebody_says_that_they_changed(world: World) -> None:
+    rate = world.rate()
+    tea = world.put("TEA")
+    kept = world.delivered({tea: 1}).fulfillment
+    ZoneRate.objects.filter(pk=rate.pk).update(amount=70)  # past the signals: nobody was told
+    assert world.quote({tea: 1}, shipping_address=address(), fulfillment=kept).shipping_cost == 50
+    rate.refresh_from_db()
+    rate.save()
+    assert world.quote({tea: 1}, shipping_address=address(), fulfillment=kept).shipping_cost == 70
