@@ -318,6 +318,16 @@ def test_below_the_first_slab_nothing_happens_and_above_all_the_maximum_holds() 
     assert discounts(run("volume-based", details, item("A", 11, 100))) == {0: 150}
 
 
+@pytest.mark.parametrize(("units", "percent"), [(3, 5), (7, 8), (11, 8)])
+def test_where_two_slabs_hold_the_better_counts(units: int, percent: int) -> None:
+    slabs = [
+        {"quantity": 10, "condition": "less-or-equal", "discount_percent": 5},
+        {"quantity": 5, "condition": "greater", "discount_percent": 8},
+    ]
+    found = run("volume-based", {"products": [{"product_id": "A", "slabs": slabs}]}, item("A", units, 100))
+    assert discounts(found) == {0: units * percent}
+
+
 # --- points, shipping -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("units", "points"), [(1, 0), (2, 50), (9, 50)])
 def test_bonus_points_come_once_and_change_no_price(units: int, points: int) -> None:
@@ -374,6 +384,17 @@ def test_a_promotion_waits_for_its_minimum() -> None:
 def test_promotions_never_take_more_than_there_is() -> None:
     found = chosen(*(promotion(str(number), 90) for number in range(9)))
     assert sum(saving for _pk, saving in found) <= 1000
+
+
+def test_two_promotions_do_not_give_the_same_unit_away() -> None:
+    details = {
+        "spending_criteria_type": "minimum-quantity",
+        "products": [{"product_id": "A", "auto_scale": True, "slab": {"buy_quantity": 1, "get_quantity": 1}}],
+    }
+    rule = parse(type="free-goods", applies_to="product", details=details).rule
+    candidates = [Candidate(pk, rule, 1, True) for pk in "abc"]
+    found = choose(candidates, Basket([item("A", 2, 100, spare=3)]), currency=INR)
+    assert [(applied.id, dict(applied.effect.gifts)) for applied in found] == [("a", {0: 2}), ("b", {0: 1})]
 
 
 # --- what is missing ------------------------------------------------------------------------------------------------
