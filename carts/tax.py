@@ -77,13 +77,20 @@ def parts_of(rates: Iterable[Decimal], *, origin: Place, to: Place | None) -> Ma
 
 
 def summary(quote: Quote) -> list[TaxShare]:
-    """All that a priced quote owes in tax, by part and rate: what an invoice says below its lines. Shipping's share is
-    there when its step left it as `shipping_tax_parts`."""
+    """All that a priced quote owes in tax, by part and rate: what an invoice says below its lines."""
     found: dict[tuple[str, Decimal], Decimal] = {}
     goods: Sequence[Sequence[TaxShare]] = quote.facts.get("tax_parts", ())
     handling: Sequence[Sequence[TaxShare]] = quote.facts.get("handling_tax_parts", ())
-    shipping: Sequence[TaxShare] = quote.facts.get("shipping_tax_parts", ())
-    for shares in (*goods, *handling, shipping):
+    for shares in (*goods, *handling, _of_shipping(quote)):
         for share in shares:
             found[share.name, share.rate] = found.get((share.name, share.rate), Decimal(0)) + share.amount
     return [TaxShare(name, rate, amount) for (name, rate), amount in sorted(found.items())]
+
+
+def _of_shipping(quote: Quote) -> Sequence[TaxShare]:
+    """The parts of the tax on shipping, at its one rate, or at that of all shipments together where they differ."""
+    rate = quote.shipping_tax_rate
+    if not quote.shipping_tax or not rate or PLACES not in quote.facts:
+        return ()
+    origin, to = quote.facts[PLACES]
+    return split(quote.shipping_tax, parts_of([rate], origin=origin, to=to)[rate], quote.currency)

@@ -247,6 +247,28 @@ def test_a_gift_card_on_a_foreign_cart_is_not_even_tried(
     assert FakeWallets.asked == []
 
 
+def test_whatever_is_applied_and_removed_again_leaves_the_cart_as_it_was(
+    theirs: Api, buyers_cart: Cart, tea: Sku, cup: Sku
+) -> None:
+    path = f"/carts/{buyers_cart.pk}"
+    there_and_back: list[tuple[str, Any, str, Any]] = [
+        ("coupon", {"coupon_code": "TEN"}, "DELETE", None),
+        ("loyalty-points", {"loyalty_point_redeemed": 9}, "DELETE", None),
+        ("credit-balance", {"credit_balance_used": 9.5}, "DELETE", None),
+        ("gift-card", {"gift_card_code": "GIFT-1234", "pin": "7"}, "DELETE", None),
+        ("items", body(cup, 3), "POST", body(cup, 0)),
+        ("items", body(tea, 7), "POST", body(tea, 2)),
+    ]
+    for order in (there_and_back, there_and_back[::-1]):
+        before = {**read(theirs, buyers_cart), "expires_at": ""}
+        for name, sent, _method, _undo in order:
+            assert theirs.post(f"{path}/{name}", sent).status_code == 200
+        assert {**read(theirs, buyers_cart), "expires_at": ""} != before
+        for name, _sent, method, undo in order:
+            assert theirs.request(method, f"{path}/{name}", undo).status_code == 200
+        assert {**read(theirs, buyers_cart), "expires_at": ""} == before
+
+
 # --- addresses ------------------------------------------------------------------------------------------------------
 def test_two_typed_addresses_are_cleaned_and_the_cart_is_priced_for_them(api: Api, cart: Cart) -> None:
     sent = {"billing_address": ADDRESS, "shipping_address": {**ADDRESS, "email": "asha@example.com", "id": "mine"}}

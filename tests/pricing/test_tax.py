@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from carts.tax import GoodsAndServicesTax, TaxShare, split, summary
+from carts.tax import GoodsAndServicesTax, TaxShare, summary
 from storefront.contracts import Place, TaxPart
 from storefront.money import INR, ZERO
 from storefront.pricing import Quote, price
@@ -60,13 +60,12 @@ def test_a_summary_names_each_part_of_each_rate_once() -> None:
         (sellable(3, selling_price="105", tax_rate="5"), 1),
         (sellable(4, selling_price="50"), 1),
     )
-    quote = quote.noted(shipping_tax_parts=split(Decimal("7.20"), [TaxPart("IGST", Decimal(18))], INR))
+    quote = quote._replace(shipping_cost=Decimal(40), shipping_tax_rate=Decimal(18), shipping_tax=Decimal("7.20"))
     assert summary(quote) == [
         TaxShare("CGST", Decimal("2.5"), Decimal("2.50")),
-        TaxShare("CGST", Decimal(9), Decimal("18.90")),
-        TaxShare("IGST", Decimal(18), Decimal("7.20")),
+        TaxShare("CGST", Decimal(9), Decimal("22.50")),
         TaxShare("SGST", Decimal("2.5"), Decimal("2.50")),
-        TaxShare("SGST", Decimal(9), Decimal("18.90")),
+        TaxShare("SGST", Decimal(9), Decimal("22.50")),
     ]
 
 
