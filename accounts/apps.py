@@ -17,3 +17,4 @@ class AccountsConfig(AppConfig):
         consent.register(selectors.wants)
         events.on("sweep", services.purge)
         events.on("newsletter.changed", services.follow_newsletter)
+        events.on("customer.invited", services.send_invitation)

@@ -209,6 +209,14 @@ def _blank(user: User, now: datetime) -> None:
     user.save()
 
 
+def send_invitation(*, store: Store, contact: str, inviter: str, **_payload: Any) -> None:
+    """Listens to "customer.invited": queues the message in the same transaction."""
+    channel = "email" if "@" in contact else "sms"
+    messaging.queue(
+        store=store, to=contact, channel=channel, template="customer_invitation", values={"customer": inviter}
+    )
+
+
 # --- staff ------------------------------------------------------------------------------------------------------------
 @transaction.atomic
 def end_session(*, store: Store, session_id: str, now: datetime) -> None:

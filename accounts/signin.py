@@ -13,7 +13,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from customers.services import absorb_guest, create_customer
+from customers import invitations
+from customers import selectors as customers
+from customers.services import absorb_guest, create_customer, erase_customer
 from messaging import services as messaging
 from storefront import events, limits
 from storefront import selectors as kernel
@@ -267,13 +269,21 @@ def _register(store: Store, shopper: Shopper, challenge: OtpChallenge, now: date
     user_id = shopper.user_id
     if not shopper.is_anonymous or not is_ulid(user_id) or selectors.is_registered(user_id=user_id):
         user_id = new_id()
-    customer = create_customer(store=store, customer_id=user_id)
+    invitation = invitations.open_invitation(store=store, contact=challenge.contact, now=now)
+    if invitation is not None and not invitations.accept(store=store, invitation=invitation, user_id=user_id, now=now):
+        invitation = None  # withdrawn a moment ago
+    if invitation is not None:
+        customer = invitation.customer
+        absorb_guest(store=store, guest_id=user_id, customer_id=customer.pk, now=now)
+    else:
+        customer = create_customer(store=store, customer_id=user_id)
     pending: Mapping[str, str] = challenge.pending
     kind = challenge.contact_kind
     user = User(
         pk=user_id,
         store=store,
         customer=customer,
+        is_primary=invitation is None,
         first_name=pending.get("first_name", ""),
         last_name=pending.get("last_name", ""),
         email=challenge.contact if kind == "email" else pending.get("email", ""),
@@ -364,6 +374,7 @@ def _settle_contact_once(
     setattr(user, kind, challenge.contact)
     setattr(user, f"is_{kind}_verified", True)
     user.save(update_fields=[kind, f"is_{kind}_verified", "modified_at"])
+    _join_inviting(store, user, challenge.contact, now)
     if not changing:
         sessions.log(
             store=store,
@@ -393,6 +404,24 @@ def _settle_contact_once(
         )
     sessions.end_all(store=store, user_ids=[user.pk], reason=Session.End.CONTACT, now=now)
     return _again(store, shopper, user, now)
+
+
+def _join_inviting(store: Store, user: User, contact: str, now: datetime) -> None:
+    """Moves a user to the customer that invited a contact which they have just proved.
+
+    Only one whose own customer is theirs alone and still bare: nobody loses an address book by an invitation.
+    """
+    invitation = invitations.open_invitation(store=store, contact=contact, now=now)
+    if invitation is None or invitation.customer_id == user.customer_id or not user.is_primary:
+        return
+    left = user.customer_id
+    alone = selectors.users_of_customer(store=store, customer_id=left).count() == 1
+    if not alone or not customers.is_bare(store=store, customer_id=left):
+        return
+    if invitations.accept(store=store, invitation=invitation, user_id=user.pk, now=now):
+        user.customer, user.is_primary = invitation.customer, False
+        user.save(update_fields=["customer", "is_primary", "modified_at"])
+        erase_customer(store=store, customer_id=left, now=now)
 
 
 def _again(store: Store, shopper: Shopper, user: User, now: datetime) -> Entered:

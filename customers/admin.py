@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from storefront.admin_base import (
@@ -14,13 +17,18 @@ from storefront.admin_base import (
     RelatedFilter,
     StoreModelAdmin,
     TextWidget,
+    action,
     display,
     site,
 )
-from storefront.models import CustomerGroup
+from storefront.contacts import parse_email, parse_phone
+from storefront.errors import DomainError
+from storefront.models import CustomerGroup, Store
 
-from . import services
+from . import invitations, owned_admin, services
 from .models import Customer
+
+__all__ = ["CustomerAdmin", "owned_admin"]
 
 
 class KindFilter(DropdownFilter):
@@ -78,6 +86,21 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
         return {**kept, "name": name, "type": self.cleaned_data["business_type"].strip()}
 
 
+class InvitationForm(forms.Form):
+    contact = forms.CharField(label=_("E-mail address or phone"), max_length=254, widget=TextWidget())
+
+    def __init__(self, *args: Any, store: Store, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._store = store
+
+    def clean_contact(self) -> str:
+        text = str(self.cleaned_data["contact"])
+        try:
+            return parse_email(text) if "@" in text else parse_phone(store=self._store, phone=text).e164
+        except DomainError as error:
+            raise forms.ValidationError(str(error.message)) from error
+
+
 @site.admin_for(Customer)
 class CustomerAdmin(StoreModelAdmin):
     """A customer comes with the first user who registers and goes by erasing that user."""
@@ -95,6 +118,38 @@ class CustomerAdmin(StoreModelAdmin):
         (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at")}),
     )
     readonly_fields = ("id", "erased_at")
+    actions_detail = ("invite",)
+
+    @action(description=_("Invite a user"), url_path="invite", icon="person_add", permissions=["change"])
+    def invite(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_change_permission(request, row):
+            raise PermissionDenied
+        back = reverse(f"{site.name}:storefront_customers_customer_change", args=[row.pk])
+        form = InvitationForm(request.POST or None, store=row.store)
+        if request.method == "POST" and form.is_valid():
+            try:
+                invitations.invite(
+                    store=row.store,
+                    customer_id=row.pk,
+                    contact=form.cleaned_data["contact"],
+                    invited_by=request.user.get_username(),
+                    now=timezone.now(),
+                )
+            except DomainError as error:
+                self.tell(request, error.message, tone="error")
+            else:
+                self.log_change(request, row, "Invited a user")
+                self.tell(request, _("The invitation is on its way."))
+            return HttpResponseRedirect(back)
+        return site.confirm(
+            request,
+            title=_("Invite a user"),
+            text=_("Who proves this contact buys for the same customer, with its addresses and prices."),
+            button=_("Invite"),
+            back=back,
+            form=form,
+        )
 
     @display(description=_("Customer"))
     def label(self, customer: Customer) -> str:

@@ -9,9 +9,18 @@ class CustomersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import provided
+        from storefront import events, provided
+        from storefront import privacy as kernel_privacy
 
-        from . import selectors
+        from . import invitations, privacy, selectors
+        from .kyc import services as kyc
 
         provided.register("kyc_documents", selectors.kyc_document_types)
         provided.register("kyc_complete", selectors.kyc_complete)
+        provided.register("kyc_allows_order", selectors.kyc_allows_order)
+        kernel_privacy.register("customer", privacy.details)
+        kernel_privacy.register("addresses", privacy.addresses)
+        kernel_privacy.register("documents", privacy.documents)
+        kernel_privacy.register("bank_accounts", privacy.bank_accounts)
+        events.on("sweep", kyc.expire_due)
+        events.on("sweep", invitations.expire_due)

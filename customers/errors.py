@@ -71,3 +71,18 @@ class BankAccountUnknown(DomainError):
 class TooManyBankAccounts(DomainError):
     code = "too_many_bank_accounts"
     default_message = _("No more bank accounts can be saved.")
+
+
+class AlreadyInvited(DomainError):
+    code = "already_invited"
+    default_message = _("Somebody else has invited this contact.")
+
+
+class InvitationNotFound(NotFound):
+    code = "invitation_not_found"
+    default_message = _("There is no such invitation.")
+
+
+class TooManyInvitations(DomainError):
+    code = "too_many_invitations"
+    default_message = _("Too many invitations are open.")

@@ -88,7 +88,7 @@ class Address(OfCustomer):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    TEXTS = (*addresses.TEXTS, "country_code", "phone", "email", "pincode", "state", "country")
+    TEXTS = addresses.MEMBERS
 
     class Meta:
         verbose_name = _("address")

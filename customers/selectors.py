@@ -125,6 +125,21 @@ def kyc_complete(*, store: Store, customer_id: str | None, now: datetime | None 
     return not missing.exists()
 
 
+def kyc_allows_order(*, store: Store, customer_id: str | None) -> bool:
+    """Whether documents stand in the way of an order (D-43). No query unless the store says that they may; one then."""
+    if not (store.kyc_enabled and store.kyc_required):
+        return True
+    return kyc_complete(store=store, customer_id=customer_id)
+
+
+def is_bare(*, store: Store, customer_id: str) -> bool:
+    """Whether nothing hangs on a customer yet here: no business, address, document, bank account. One query."""
+    row = Customer.objects.filter(store=store, pk=customer_id, business__isnull=True, erased_at=None)
+    owned = [model._default_manager.filter(store=store, customer_id=customer_id) for model in (Address, Document)]
+    accounts = BankAccount.objects.filter(store=store, customer_id=customer_id)
+    return row.exclude(Exists(owned[0])).exclude(Exists(owned[1])).exclude(Exists(accounts)).exists()
+
+
 def _approved(store: Store, customer_id: str, now: datetime) -> QuerySet[Document]:
     rows = Document.objects.filter(store=store, customer_id=customer_id, status=Document.Status.APPROVED)
     return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))

@@ -150,6 +150,21 @@ register(
     },
 )
 register(
+    "customer_invitation",
+    samples={"customer": "Rao Spices"},
+    wording={
+        "en": Wording(
+            subject="{customer} invites you to {store}",
+            text="{customer} invites you to buy together at {store}. Register with this contact to join.",
+        ),
+        "hi": Wording(
+            subject="{customer} ने आपको {store} पर आमंत्रित किया है",
+            text="{customer} ने आपको {store} पर साथ खरीदारी के लिए आमंत्रित किया है। जुड़ने के लिए इसी संपर्क से पंजीकरण करें।",
+        ),
+    },
+    variables=("customer",),
+)
+register(
     "welcome",
     samples={},
     wording={

@@ -29,6 +29,23 @@ TEXTS = {  # name: longest, required
     "nickname": (60, False),
 }
 LONGEST_STATE = 80
+MEMBERS = (  # what an address says, in the contract's order
+    "first_name",
+    "last_name",
+    "country_code",
+    "phone",
+    "email",
+    "address_line1",
+    "address_line2",
+    "landmark",
+    "pincode",
+    "city",
+    "state",
+    "country",
+    "tax_identification_number",
+    "business_name",
+    "nickname",
+)
 OPTIONAL = frozenset(name for name, (_longest, required) in TEXTS.items() if not required)  # null when empty
 
 

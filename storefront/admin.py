@@ -147,6 +147,7 @@ class StoreForm(BrandForm):
             "newsletter_double_opt_in": _("Ask for a click"),
             "newsletter_text": _("Words of consent"),
             "kyc_enabled": _("Documents (KYC)"),
+            "kyc_required": _("Documents before orders"),
             "customer_groups_enabled": _("Show customer groups"),
         }
         help_texts = {
@@ -216,7 +217,7 @@ class StoreAdmin(KernelAdmin):
                 "fields": (
                     "guest_orders",
                     ("customer_groups_enabled", "shopper_may_choose_group"),
-                    "kyc_enabled",
+                    ("kyc_enabled", "kyc_required"),
                     "cart_login_strategy",
                     ("cart_days", "cart_abandoned_hours"),
                     "cart_reminders",

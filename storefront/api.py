@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -251,6 +252,10 @@ def as_domain_error(exc: Exception) -> DomainError:
             return errors.NotFound()
         case exceptions.Throttled():
             return errors.TooManyRequests(retry_after=int(getattr(exc, "wait", None) or 1))
+        case RequestDataTooBig():
+            return errors.BodyTooLarge()
+        case SuspiciousOperation():  # among others: a form of too many fields or files
+            return errors.MalformedBody()
         case OperationalError() | InterfaceError():
             return errors.Unavailable(retry_after=1)
         case DatabaseError() | _:

@@ -6,6 +6,7 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     shopper.registered   store, user_id, customer_id
     shopper.merged       store, from_user_id, to_user_id, strategy     a visitor logged in to an account (D-21)
     shopper.logged_in    store, user_id
+    customer.invited     store, customer_id, contact, inviter           a message must go to the contact
     shopper.erased       store, user_id, customer_id                   personal data must go (D-14)
     shopper.preferences  store, email, preferences                     a verified e-mail address wants or refuses
     contacts.forgotten   store, contacts                               proven contacts of somebody who is erased

@@ -67,6 +67,9 @@ class Store(models.Model):
     )
     cart_days = models.PositiveSmallIntegerField(default=30, help_text=_("Days after the last write (D-18)."))
     kyc_enabled = models.BooleanField(default=False, help_text=_("Customers are asked for documents."))
+    kyc_required = models.BooleanField(
+        default=False, help_text=_("Only customers whose mandatory documents are approved may order (D-43).")
+    )
     customer_groups_enabled = models.BooleanField(
         default=False, help_text=_("Clients show customer groups. Prices by group hold in any case.")
     )

@@ -22,10 +22,13 @@ from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl
 
 from storefront.contracts import (
+    BankCheck,
+    BankVerification,
     Catalog,
     Channel,
     DeliveryFailed,
     DeliveryReport,
+    DocumentChecks,
     Place,
     RenderedMessage,
     Search,
@@ -35,6 +38,7 @@ from storefront.contracts import (
     Sku,
     Tax,
     TaxedGoods,
+    VirtualAccounts,
 )
 from storefront.testing_gateways import GatewayCallback, GatewayContract
 from storefront.testing_rates import ShippingRatesContract
@@ -684,3 +688,99 @@ class TaxContract(ABC):
                 for _time in range(2)
             )
             assert first == second
+
+
+class DocumentChecksContract(ABC):
+    """What every `DOCUMENT_CHECKS` plug keeps to. Name numbers that your registry's test system knows and doesn't."""
+
+    store_id = "demo"
+    known: ClassVar[Mapping[str, str]] = {}  # gst, pan: a number that is registered
+    unknown: ClassVar[Mapping[str, str]] = {}  # of good form, but registered to nobody
+
+    @abstractmethod
+    def checks(self) -> DocumentChecks: ...
+
+    def test_it_says_whether_its_answers_are_made_up(self) -> None:
+        assert isinstance(self.checks().sandbox, bool)
+
+    def test_a_registered_number_is_verified_or_pending_with_a_reference(self) -> None:
+        assert set(self.known) == {"gst", "pan"}
+        for kind, number in self.known.items():
+            found = self.checks().check(self.store_id, kind=kind, number=number)
+            assert found.status in {"verified", "pending"}
+            assert found.reference
+            json.dumps(dict(found.details))
+
+    def test_an_unknown_number_is_rejected_with_a_reason_for_people(self) -> None:
+        assert set(self.unknown) == {"gst", "pan"}
+        for kind, number in self.unknown.items():
+            found = self.checks().check(self.store_id, kind=kind, number=number)
+            assert (found.status, bool(found.reason)) == ("rejected", True)
+
+    def test_the_same_question_has_the_same_answer(self) -> None:
+        for kind, number in {**self.known, **self.unknown}.items():
+            first, second = (self.checks().check(self.store_id, kind=kind, number=number) for _time in range(2))
+            assert first.status == second.status
+
+
+class BankVerificationContract(ABC):
+    """What every `BANK_VERIFICATION` plug keeps to. Each account is (holder's name, number, IFSC)."""
+
+    store_id = "demo"
+    good: ClassVar[tuple[str, str, str]]
+    of_another: ClassVar[tuple[str, str, str]]  # the name is not the holder's
+    missing: ClassVar[tuple[str, str, str]]
+    slow: ClassVar[tuple[str, str, str] | None] = None  # pending at first, then verified
+
+    @abstractmethod
+    def bank(self) -> BankVerification: ...
+
+    def _ask(self, account: tuple[str, str, str], *, key: str = "key", reference: str = "") -> BankCheck:
+        name, number, ifsc = account
+        return self.bank().verify(self.store_id, key=key, name=name, number=number, ifsc=ifsc, reference=reference)
+
+    def test_it_says_whether_its_answers_are_made_up(self) -> None:
+        assert isinstance(self.bank().sandbox, bool)
+
+    def test_only_the_holder_s_own_account_is_verified(self) -> None:
+        assert self._ask(self.good).status == "verified"
+        assert self._ask(self.of_another).status == "mismatch"
+        assert self._ask(self.missing).status == "unknown"
+
+    def test_every_answer_can_be_found_again(self) -> None:
+        for account in (self.good, self.of_another, self.missing):
+            first, second = self._ask(account, key="same"), self._ask(account, key="same")
+            assert first.reference and first == second
+
+    def test_a_pending_check_is_asked_for_by_its_reference(self) -> None:
+        if self.slow is not None:
+            pending = self._ask(self.slow)
+            assert (pending.status, bool(pending.reference)) == ("pending", True)
+            assert self._ask(self.slow, reference=pending.reference).status == "verified"
+
+
+class VirtualAccountsContract(ABC):
+    """What every `VIRTUAL_ACCOUNTS` plug keeps to. `provider` is one that it knows."""
+
+    store_id = "demo"
+    provider: ClassVar[str]
+
+    @abstractmethod
+    def accounts(self) -> VirtualAccounts: ...
+
+    def test_each_customer_has_one_account_of_their_own(self) -> None:
+        assert isinstance(self.accounts().sandbox, bool)
+        opened = [
+            self.accounts().open(self.store_id, provider=self.provider, customer_id=customer_id, name="Asha Rao")
+            for customer_id in ("a", "a", "b")
+        ]
+        assert opened[0] == opened[1]
+        assert opened[0].account_number != opened[2].account_number
+        assert all(part for part in (opened[0].account_name, opened[0].ifsc_code, opened[0].bank_name))
+
+    def test_a_provider_that_nobody_knows_is_a_key_error(self) -> None:
+        try:
+            self.accounts().open(self.store_id, provider="no-such-provider", customer_id="a", name="Asha Rao")
+        except KeyError:
+            return
+        raise AssertionError("an unknown provider was accepted")

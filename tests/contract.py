@@ -34,12 +34,30 @@ def operations() -> dict[str, tuple[str, str, dict[str, Any]]]:
 def _validator(operation_id: str) -> Draft202012Validator:
     _path, _method, operation = operations()[operation_id]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    return Draft202012Validator(schema | {"components": document()["components"]})
+    return Draft202012Validator(_as_answered(schema | {"components": document()["components"]}))
 
 
 @cache
 def _component(name: str) -> Draft202012Validator:
-    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document()["components"]})
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
+    return Draft202012Validator(_as_answered(schema))
+
+
+def _as_answered(schema: Any) -> Any:
+    """A schema as it holds for answers: what is only written is not required there, and may not be there either."""
+    if isinstance(schema, list):
+        return [_as_answered(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    members = schema.get("properties")
+    written = set()
+    if isinstance(members, dict):
+        written = {name for name, member in members.items() if isinstance(member, dict) and member.get("writeOnly")}
+    found = {name: _as_answered(part) for name, part in schema.items()}
+    if written:
+        found["properties"] |= dict.fromkeys(written, False)
+        found["required"] = [name for name in schema.get("required", ()) if name not in written]
+    return found
 
 
 def problems(operation_id: str, body: Any) -> list[str]:

@@ -41,12 +41,15 @@ class NumberIn(Input):
 
 
 def document(row: Document, *, file_url: str, now: datetime) -> dict[str, Any]:
-    """The contract's `Document`, which knows no null: what is not there is left out."""
+    """The contract's `Document`, which knows no null: what is not there is left out.
+
+    Its `kyc_document_id` is only written, so the kind is told under the name that the verify call has for it.
+    """
     status = Document.Status.EXPIRED if row.expired(now) else row.status
     shown = {
         "id": row.pk,
         "document_number": row.number,
-        "kyc_document_id": row.type_id,
+        "document_type_id": row.type_id,
         "note": row.note,
         "status": str(status),
         "title": row.type.title,

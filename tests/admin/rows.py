@@ -28,7 +28,20 @@ from catalog.models import (
     VariantChoice,
 )
 from catalog.reviews.models import Review
-from customers.models import Customer
+from customers import invitations
+from customers.models import (
+    Address,
+    AuthorizedSeller,
+    BankAccount,
+    Customer,
+    Document,
+    DocumentEvent,
+    Invitation,
+    KycDocumentType,
+    Segment,
+    SegmentMember,
+    Seller,
+)
 from engagement.analytics.models import AnalyticsBatch, AnalyticsEvent, AnalyticsProvider, AnalyticsSink
 from engagement.newsletter import services as newsletter
 from engagement.newsletter.models import NewsletterSubscription, NewsletterText
@@ -36,7 +49,7 @@ from fulfillment.models import DeliverySettings, RateSlab, ShippingMethod, Shipp
 from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
 from payments.models import CreditLine, Errand, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
-from storefront import services
+from storefront import crypto, services
 from storefront.ids import new_ulid
 from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, StockLocation, Store, StoreTemplate
 from tests.payments import factories as payment_rows
@@ -183,6 +196,62 @@ def _text(store: Store, number: int) -> StoreTemplate:
     )
 
 
+def _address(store: Store, number: int) -> Address:
+    owner = _user(store, number).customer
+    return Address.objects.create(
+        store=store, customer=owner, first_name="Asha", phone="9876543210", address_line1=f"{number} MG Road"
+    )
+
+
+def _kyc_type(store: Store, number: int) -> KycDocumentType:
+    return KycDocumentType.objects.create(store=store, title=f"Licence {number}")
+
+
+def _document(store: Store, number: int) -> Document:
+    document = Document.objects.create(
+        store=store,
+        customer=_user(store, number).customer,
+        type=_kyc_type(store, number),
+        number_encrypted=crypto.encrypt("L-77"),
+        number_hint="L-77",
+    )
+    DocumentEvent.objects.create(
+        store=store, customer=document.customer, document_id=document.pk, kind="submitted", by="asha"
+    )
+    return document
+
+
+def _bank_account(store: Store, number: int) -> BankAccount:
+    return BankAccount.objects.create(
+        store=store,
+        customer=_user(store, number).customer,
+        type="outbound",
+        account_name="Asha Rao",
+        number_encrypted=crypto.encrypt("501000123456"),
+        number_hash=str(number),
+        last4="3456",
+        ifsc_code="HDFC0000123",
+        bank_name="HDFC Bank",
+    )
+
+
+def _seller(store: Store, number: int) -> Seller:
+    seller = Seller.objects.create(store=store, trade_name=f"Seller {number}", legal_name="Seller Ltd")
+    AuthorizedSeller.objects.create(store=store, seller=seller, customer=_user(store, number).customer)
+    return seller
+
+
+def _segment(store: Store, number: int) -> Segment:
+    segment = Segment.objects.create(store=store, name=f"Segment {number}")
+    SegmentMember.objects.create(store=store, segment=segment, customer=_user(store, number).customer)
+    return segment
+
+
+def _invitation(store: Store, number: int) -> Invitation:
+    where = {"store": store, "customer_id": _user(store, number).customer_id, "now": timezone.now()}
+    return invitations.invite(**where, contact=f"friend{number}@example.com", invited_by="staff")
+
+
 def _programme(store: Store, number: int) -> Programme:
     """A store has one, so further ones get stores of their own."""
     if Programme.objects.filter(store=store).exists():
@@ -239,6 +308,13 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     ),
     AnalyticsProvider: _service,
     AnalyticsSink: _sink,
+    Address: _address,
+    BankAccount: _bank_account,
+    Document: _document,
+    Invitation: _invitation,
+    KycDocumentType: _kyc_type,
+    Segment: _segment,
+    Seller: _seller,
     ApiKey: lambda store, number: services.create_key(store=store, name=f"Key {number}").key,
     Attribute: lambda store, number: _choice(store, number).attribute,
     AttributeChoice: _choice,

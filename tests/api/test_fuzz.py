@@ -24,10 +24,12 @@ from schemathesis.specs.openapi.checks import (
 
 from accounts.models import User
 from catalog import demo
+from customers.models import KycDocumentType
 from storefront import schema as our_schema
 from storefront import selectors, services
 from storefront.models import Store
 from tests.api import shoppers
+from tests.api.test_object_access import ACCOUNT, ADDRESS, DOCUMENT
 from tests.conftest import Api
 
 CASES = int(os.environ.get("FUZZ_CASES", "12"))  # of each operation; the bar's 50 take some minutes
@@ -87,6 +89,33 @@ def test_generated_requests_of_a_shopper_about_their_own_things_get_declared_ans
         own = owner.cart_id if case.path.startswith("/carts/{id}") else owner.user_id  # type: ignore[attr-defined]
         case.path_parameters[name] = own
     _check(case, owner)
+
+
+@pytest.fixture(scope="module")
+def holder(shop: Api, django_db_blocker: Any) -> Api:
+    """Another shopper, with something of each kind that customers own."""
+    with django_db_blocker.unblock(), override_settings(STOREFRONT=settings.STOREFRONT | {"OTP_DEBUG": True}):
+        api = shoppers.registered(shop.store, "holder@example.com")
+        KycDocumentType.objects.create(store=shop.store, pk="pan", title="PAN card", kind="pan")
+        api.own = {"id": api.user_id, "customer_id": api.user_id}  # type: ignore[attr-defined]
+        for name, path, body in (
+            ("address_id", "addresses", ADDRESS),
+            ("document_id", "documents", DOCUMENT),
+            ("account_id", "bank-accounts", ACCOUNT),
+        ):
+            (made,) = api.post(f"/customers/{api.user_id}/{path}", body).json()["content"].values()
+            api.own[name] = made["id"]  # type: ignore[attr-defined]
+    return api
+
+
+@pytest.mark.django_db
+@schema.include(path_regex="^/customers").parametrize()
+@SETTINGS
+@pytest.mark.timeout(600)
+def test_generated_requests_of_a_customer_get_declared_answers(case: Any, holder: Api) -> None:
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = holder.own.get(name, holder.user_id)  # type: ignore[attr-defined]
+    _check(case, holder)
 
 
 def _check(case: Any, shop: Api) -> None:

@@ -13,6 +13,7 @@ import pytest
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from customers.models import KycDocumentType
 from storefront import schema
 from storefront.models import Store
 from tests.api import shoppers
@@ -35,6 +36,19 @@ ADDRESS = {
     "state": "Karnataka",
     "country": "India",
 }
+DOCUMENT = {
+    "document_number": "AAPFU0938F",
+    "kyc_document_id": "pan",
+    "document_type_id": "pan",
+    "modified_reason": "Not mine",
+}
+ACCOUNT = {
+    "account_type": "outbound",
+    "account_name": "Asha Rao",
+    "account_number": "501000123456",
+    "ifsc_code": "HDFC0000123",
+    "bank_name": "HDFC Bank",
+}
 BODIES: dict[str, Any] = {
     "apply-coupon": {"coupon_code": "TEN"},
     "create-cart-address": {"billing_address": ADDRESS, "shipping_address": ADDRESS},
@@ -53,6 +67,12 @@ BODIES: dict[str, Any] = {
     "create-address": ADDRESS,
     "update-address-detail": {"nickname": "Mine now"},
     "update-customer": {"business": {"name": "Mallory & Co"}},
+    "create-document": DOCUMENT,
+    "create-bank-account": ACCOUNT,
+    "update-bank-account": ACCOUNT,
+    "verify-bank-account": {"is_verified": True},
+    "update-document": DOCUMENT,
+    "verify-document": DOCUMENT,
 }
 
 
@@ -86,6 +106,11 @@ def victim(store: Store, configure: Any) -> Api:
     assert created.status_code == 200, created.content
     api.cart_id = created.json()["content"]["cart"]["id"]  # type: ignore[attr-defined]
     saved = api.post(f"/customers/{api.user_id}/addresses", ADDRESS)
+    KycDocumentType.objects.create(store=store, pk="pan", title="PAN card", kind="pan")
+    given = api.post(f"/customers/{api.user_id}/documents", DOCUMENT)
+    api.document_id = given.json()["content"]["document"]["id"]  # type: ignore[attr-defined]
+    added = api.post(f"/customers/{api.user_id}/bank-accounts", ACCOUNT)
+    api.account_id = added.json()["content"]["bank_account"]["id"]  # type: ignore[attr-defined]
     api.address_id = saved.json()["content"]["address"]["id"]  # type: ignore[attr-defined]
     api.mandate_id = mandate_row(store, api.user_id).pk  # type: ignore[attr-defined]
     return api
@@ -101,8 +126,8 @@ def _foreign(parameter: str, path: str, victim: Any) -> str:
         return str(victim.cart_id)
     if parameter == "customer_id" or (parameter == "id" and path.startswith("/customers/")):
         return str(victim.user_id)
-    if parameter == "address_id":
-        return str(victim.address_id)
+    if parameter in ("address_id", "document_id", "account_id"):
+        return str(getattr(victim, parameter))
     raise AssertionError(f"{path}: say here what a foreign {parameter} is")
 
 

@@ -384,6 +384,13 @@ def test_a_pdf_with_harmless_object_streams_passes_and_one_that_unpacks_without_
         files.checked(upload("a", with_objects(b" " * 5000)))
 
 
+def test_a_form_of_thousands_of_parts_is_refused(shopper: Api, path: str) -> None:
+    many_fields = {f"f{number}": "x" for number in range(2000)}
+    many_files = {"file": [upload("a.pdf", b"x") for _ in range(10_001)]}
+    for members in (many_fields, many_files):
+        assert_is_error(send(shopper, "POST", path, **members), 400, "malformed_body")
+
+
 def test_too_large_a_file_is_refused(monkeypatch: Any) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 50)
     with pytest.raises(Invalid) as refused:
