@@ -74,7 +74,7 @@ def address(*, store: Store, customer_id: str, address_id: str, shopper: Shopper
     """An address of the book in the contract's shape, with id and flags; one query. Raises AddressNotFound.
 
     The contact flags are those of `shopper`, whose token says which contacts they proved; False without one. Tell
-    `services.address_used` when an order or cart takes it.
+    `book.used` when an order or cart takes it.
     """
     return shown(address_row(store=store, customer_id=customer_id, address_id=address_id), shopper=shopper)
 

@@ -14,7 +14,8 @@ from storefront.errors import Invalid
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 25_000_000
-LONGEST = 4000  # of a picture that is kept to be read
+LONGEST = 3000  # pixels of a picture that is kept to be read
+_ORIENTATION = 0x0112
 FORMATS = ("JPEG", "PNG", "WEBP")
 _one_at_a_time = Lock()  # a decoded image of the allowed size takes 100 MB
 
@@ -57,37 +58,49 @@ def _renditions(file: Any, sizes: Sequence[int], field: str) -> dict[int, bytes]
 
 
 def renewed(file: Any, *, field: str) -> tuple[bytes, str]:
-    """A JPEG or PNG encoded anew in its own format, and that format's type: upright, the first frame only, without
-    metadata, the longer side at most LONGEST. The caller bounds its bytes. Raises Invalid naming `field`.
+    """A JPEG or PNG encoded anew in its own format, and that format's type: upright, opaque, the first frame only,
+    without metadata, the longer side at most LONGEST. The caller bounds its bytes. Raises Invalid naming `field`.
     """
     with _one_at_a_time:
         try:
             with Image.open(file, formats=("JPEG", "PNG")) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Invalid(_("The image has more than 25 million pixels."), code="image_too_large", field=field)
-                kind = image.format
+                kind, orientation = str(image.format), image.getexif().get(_ORIENTATION)
                 image.draft("RGB", (LONGEST, LONGEST))
-                image.load()
-                has_alpha = kind == "PNG" and image.has_transparency_data
-                wanted = "RGBA" if has_alpha else "RGB"
-                plain: Image.Image = image
-                if image.mode.startswith("I"):  # 16 bits of grey
-                    plain = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-                if plain.mode != wanted:
-                    plain = plain.convert(wanted)
-                plain.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS, reducing_gap=2.0)
+                plain = _shrunk(image)
+            if orientation:
+                plain.getexif()[_ORIENTATION] = orientation
                 ImageOps.exif_transpose(plain, in_place=True)
-                plain.info = {}
-                out = io.BytesIO()
-                if kind == "JPEG":
-                    plain.save(out, "JPEG", quality=88)
-                else:
-                    plain.save(out, "PNG", compress_level=6)
-                return out.getvalue(), f"image/{str(kind).lower()}"
+            plain.info = {}
+            out = io.BytesIO()
+            plain.save(out, kind, **({"quality": 88} if kind == "JPEG" else {"compress_level": 6}))
+            return out.getvalue(), f"image/{kind.lower()}"
         except Invalid:
             raise
         except Exception as error:  # Pillow's decoders raise many kinds for broken files
             raise Invalid(_("Send a JPEG or PNG image."), code="image_invalid", field=field) from error
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    """A small enough picture on white, made strip by strip: a second whole copy would take another 100 MB."""
+    factor = -(-max(image.size) // LONGEST)
+    width, height = image.size
+    out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, 256 * factor):
+        strip = _opaque(image.crop((0, top, width, min(top + 256 * factor, height))))
+        out.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    return out
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits of grey
+        return image.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    paper = Image.new("RGBA", image.size, "white")
+    paper.alpha_composite(image.convert("RGBA"))
+    return paper.convert("RGB")
 
 
 def _encoded(image: Image.Image, size: int) -> bytes:

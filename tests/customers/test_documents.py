@@ -317,6 +317,29 @@ def test_a_picture_is_made_anew_without_what_it_said_of_its_maker() -> None:
             assert image.size == (40, 30) and not image.getexif()
 
 
+def test_a_large_picture_becomes_smaller_and_stands_upright_on_white() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lying on its side
+    out = io.BytesIO()
+    wide = Image.new("RGBA", (6400, 1000), (0, 0, 0, 0))
+    wide.paste((0, 0, 255, 255), (0, 0, 3200, 1000))
+    wide.save(out, "PNG", exif=exif)
+    content, _type = files.checked(upload("a.png", out.getvalue()))
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.mode, image.size) == ("RGB", (334, 2134))
+        assert image.getpixel((100, 100)) == (0, 0, 255)
+        assert image.getpixel((100, 2000)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK"])
+def test_pictures_of_every_mode_pass(mode: str) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (20, 10)).save(out, "JPEG" if mode == "CMYK" else "PNG")
+    content, _type = files.checked(upload("a", out.getvalue()))
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.mode, image.size) == ("RGB", (20, 10))
+
+
 def test_an_animation_becomes_its_first_frame() -> None:
     out = io.BytesIO()
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue", "green")]
