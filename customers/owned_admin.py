@@ -35,7 +35,7 @@ from storefront.errors import DomainError
 from . import invitations
 from .bank.services import masked
 from .kyc import services as kyc
-from .kyc.views import link
+from .kyc.links import link
 from .models import (
     Address,
     AuthorizedSeller,

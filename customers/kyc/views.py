@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -16,13 +15,13 @@ from rest_framework.response import Response
 
 from storefront import private_files, wire
 from storefront.api import Reply, UploadViewSet
-from storefront.conf import conf
 from storefront.errors import Invalid, NotFound
 
 from .. import selectors
 from ..models import Document
 from ..views import OwnCustomerViewSet
 from . import files, serializers, services
+from .links import link
 
 
 class DocumentViewSet(OwnCustomerViewSet, UploadViewSet):
@@ -91,15 +90,6 @@ class DocumentViewSet(OwnCustomerViewSet, UploadViewSet):
 
     def _shown(self, row: Document, now: datetime) -> dict[str, Any]:
         return serializers.document(row, file_url=link(row, self.request), now=now)
-
-
-def link(row: Document, request: HttpRequest | Request) -> str:
-    """Where the file can be had for the next five minutes, by whoever has the link; "" without a file."""
-    if not row.file:
-        return ""
-    signed = private_files.sign(store=row.store_id, document=row.pk, file=row.file.rpartition("/")[2])
-    path = reverse("storefront_customers_file", kwargs={"store_id": row.store_id, "signed": signed})
-    return f"{conf().PUBLIC_URL.rstrip('/')}{path}" if conf().PUBLIC_URL else request.build_absolute_uri(path)
 
 
 @require_safe
