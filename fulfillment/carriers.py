@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from decimal import ROUND_UP, Decimal
 from functools import cache
+from time import monotonic
 
 from django.utils.module_loading import import_string
 
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 BUILT_IN = {"sandbox": "fulfillment.carriers.SandboxCarrier"}
 REMEMBERED_SECONDS = 300  # an answer, so that reading a cart does not ask again and a price does not flicker
-SILENT_SECONDS = 5  # a carrier that failed is not asked again so long, so that a slow one does not slow every cart
+SLOW_SECONDS = 1.0  # a failure that took longer than this …
+SILENT_SECONDS = 5  # … leaves the carrier alone so long, so that it does not slow every cart; a quick one harms nobody
 
 _answers: ShortMemory[list[CourierOffer]] = ShortMemory(size=4096, seconds=lambda: REMEMBERED_SECONDS)
 _silent: ShortMemory[bool] = ShortMemory(size=64, seconds=lambda: SILENT_SECONDS)
@@ -42,13 +44,15 @@ def offers(*, code: str, store_id: str, parcels: Sequence[Parcel], to: Place) ->
     if missing:
         if _silent.get(code):
             raise Unavailable
+        begun = monotonic()
         try:
             answers = _carrier(code).offers(store_id, [parcel for _key, parcel in missing], to=to)
             for (key, _parcel), answer in zip(missing, answers, strict=True):
                 usable = [offer for offer in answer if offer.amount.is_finite() and offer.amount >= 0]
                 found[key] = _answers.put(key, usable)
         except Exception as error:
-            _silent.put(code, True)
+            if monotonic() - begun > SLOW_SECONDS:
+                _silent.put(code, True)
             logger.warning("carrier_failed", extra={"carrier": code, "reason": type(error).__name__})
             raise Unavailable from error
     return [found[key] for key in keys]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from decimal import Decimal
 from typing import Any
 
@@ -201,14 +202,27 @@ def test_a_carrier_is_asked_once_for_all_parcels_and_remembered(world: World) ->
 
 
 @pytest.mark.parametrize("trouble", [Unavailable(), TimeoutError(), KeyError("x"), ZeroDivisionError()])
-def test_a_silent_carrier_leaves_the_other_methods_and_is_left_alone_a_while(world: World, trouble: Exception) -> None:
+def test_a_silent_carrier_leaves_the_other_methods(world: World, trouble: Exception) -> None:
     Couriers.answer = trouble
     world.rate(None, world.method("Courier", "carrier", carrier="fake"))
     world.rate(None, world.method("Flat", sort_order=1))
     silent, flat = offers(world)
     assert not silent.answered and flat.answered and flat.amount == 50
-    offers(world)
+    Couriers.answer = COURIERS
+    assert [rate.courier for rate in offers(world)] == ["c1", "c2", ""]  # asked again: a quick failure harms nobody
+
+
+def test_a_carrier_that_kept_carts_waiting_is_left_alone_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = itertools.count(0, 2)  # two seconds go by with each look at the clock
+    monkeypatch.setattr(carriers, "monotonic", lambda: next(moments))
+    Couriers.answer = TimeoutError()
+    world.rate(None, world.method("Courier", "carrier", carrier="fake"))
+    for _again in range(3):
+        assert [rate.answered for rate in offers(world)] == [False]
     assert len(Couriers.asked) == 1
+    kernel.forget()
+    Couriers.answer = COURIERS
+    assert all(rate.answered for rate in offers(world))
 
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity"])
