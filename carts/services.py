@@ -227,13 +227,15 @@ def set_addresses(
     A copy is kept; later changes of the book do not reach the cart. Raises CartNotFound, CartExpired, AddressNotFound
     and Invalid naming fields as `billing_address.pincode`.
     """
-    selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
-    billing, shipping = (
-        (selectors.book_address(store=store, shopper=shopper, address_id=pk) for pk in ids)
-        if ids is not None
-        else _typed(store, typed or ({}, {}))
-    )
-    return _wish(store, shopper, cart_id, now, billing_address=billing, shipping_address=shipping)
+    if ids is None:
+        billing, shipping = _typed(store, typed or ({}, {}))
+        return _wish(store, shopper, cart_id, now, billing_address=billing, shipping_address=shipping)
+    found = {pk: selectors.book_address(store=store, shopper=shopper, address_id=pk) for pk in dict.fromkeys(ids)}
+    priced = _wish(*(store, shopper, cart_id, now), billing_address=found[ids[0]], shipping_address=found[ids[1]])
+    from customers import book
+
+    book.used(store=store, customer_id=shopper.customer_id or "", address_ids=found, now=now)
+    return priced
 
 
 def set_preference(

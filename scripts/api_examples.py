@@ -5,6 +5,7 @@ Usage: manage.py demo --json | python scripts/api_examples.py
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
@@ -67,11 +68,19 @@ def cut(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def visitor_id(access_token: str) -> str:
+    """The `ulid` in a token."""
+    body = access_token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return str(claims["ulid"])
+
+
 def main() -> None:
     global token
     text.append(
         "# The API in one story\n\n"
-        "A visitor fills a cart, signs in by a one-time code, keeps the cart, logs out and goes on. Every request and "
+        "A visitor fills a cart, says where and how it goes, uses a coupon, signs in by a one-time code, keeps the cart, "
+        "logs out and goes on. Every request and "
         "answer below is from a real run against the demo store; tokens, long texts and lists are cut (`…`).\n\n"
         "The rules that hold everywhere: the base path is `/api/v1/{store_id}/storefront`, without a trailing slash. "
         "Success is 200 and `{message, success, content}`; refusals are in [errors.md](errors.md). Money is a JSON "
@@ -103,6 +112,61 @@ def main() -> None:
         "POST",
         f"/carts/{cart['id']}/items",
         {"product_id": product["id"], "variant_id": variant, "quantity": 100000},
+    )
+    address = {
+        "first_name": "Asha",
+        "last_name": "Rao",
+        "phone": "9876543210",
+        "address_line1": "12 Lake Road",
+        "pincode": "560001",
+        "city": "Bengaluru",
+        "state": "Karnataka",
+        "country": "India",
+    }
+    call(
+        "Where it goes",
+        "POST",
+        f"/carts/{cart['id']}/address",
+        {"billing_address": address, "shipping_address": address},
+        note="Two addresses, or two ids of the shopper's book. `status_error_message` says what is still missing.",
+    )
+    options = call(
+        "How it can get there",
+        "POST",
+        "/carts/fulfillment-options",
+        {"cart_id": cart["id"]},
+        note="A cart may be sent in several shipments, each with methods of its own.",
+    )
+    shipments = [
+        {"id": shipment["id"], "shipping_provider_id": shipment["shipping_methods"][0]["id"]}
+        for shipment in options["deliver"]["shipments"]
+    ]
+    call(
+        "Choose a way",
+        "POST",
+        f"/carts/{cart['id']}/fulfillment-preference",
+        {"fulfillment_type": "delivery", "shipments": shipments},
+        note="The cart is priced with it, and ready to be paid.",
+    )
+    coupons = call(
+        "Which coupons fit", "GET", f"/carts/{cart['id']}/evaluate-coupons", note="And why others do not, yet."
+    )
+    fitting = coupons["applicable_coupons"]
+    if fitting:
+        call(
+            "Apply one",
+            "POST",
+            f"/carts/{cart['id']}/coupon",
+            {"coupon_code": fitting[0]["coupon_code"][0].lower()},
+            note="In any spelling. A second one replaces it, and a later change that makes it invalid drops it.",
+        )
+    call("A coupon that is none", "POST", f"/carts/{cart['id']}/coupon", {"coupon_code": "NONE"})
+    call(
+        "Remember something",
+        "POST",
+        f"/wishlist/{visitor_id(token)}",
+        {"product_id": product["id"], "variant_id": variant},
+        note="Visitors have a wishlist, too. It comes along at login.",
     )
     asked = call(
         "Ask for a code",

@@ -147,6 +147,9 @@ def test_a_cart_with_everything_in_it_stays_within_its_budget(shop: Shop) -> Non
     assert (read["loyalty_points_redeemed"], read["shipping_amount"]) == (100, 60.0)
     assert cost(lambda: api.get(path)) <= READ
     assert cost(lambda: api.get(f"/carts/users/{api.user_id}")) <= READ
+    customer = User.objects.get(pk=api.user_id).customer_id
+    book = f"/customers/{customer}/addresses"
+    first, second = (api.post(book, ADDRESS).json()["content"]["address"]["id"] for _number in range(2))
     costs = {
         name: cost(call)
         for name, call in {
@@ -157,6 +160,9 @@ def test_a_cart_with_everything_in_it_stays_within_its_budget(shop: Shop) -> Non
             "points": lambda: api.post(f"{path}/loyalty-points", {"loyalty_point_redeemed": 50}),
             "credit": lambda: api.post(f"{path}/credit-balance", {"credit_balance_used": 50}),
             "address": lambda: api.post(f"{path}/address", {"billing_address": ADDRESS, "shipping_address": ADDRESS}),
+            "address of the book": lambda: api.post(
+                f"{path}/address", {"billing_address_id": first, "shipping_address_id": second}
+            ),
             "gift card": lambda: api.post(f"{path}/gift-card", {"gift_card_code": shop.card.code}),
             "no coupon": lambda: api.delete(f"{path}/coupon"),
             "no points": lambda: api.delete(f"{path}/loyalty-points"),

@@ -10,8 +10,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import User
 from carts.models import Cart
 from catalog.models import Product, Stock
+from customers.models import Address
 from storefront.models import Store
 from tests.api import shoppers
 from tests.carts.conftest import quantities
@@ -190,3 +192,39 @@ def test_a_wishlist_shows_what_the_catalogue_sells(store: Store, visitor: Api) -
     assert found[0]["pricing"]["selling_price"] == 1180.0
     answer = visitor.delete(path, {"product_id": shirt.pk, "variant_id": None})
     assert len(assert_matches("delete-from-wishlist", answer)["products"]) == 2
+
+
+def test_a_cart_takes_addresses_of_the_shoppers_own_book(store: Store) -> None:
+    tea = make_product(store, name="Assam", price="105")
+    Store.objects.update(debug_mode=True)
+    asha, bela = (shoppers.registered(store, f"{name}@example.com") for name in ("asha", "bela"))
+    sent = {
+        "first_name": "Asha",
+        "last_name": None,
+        "phone": "9876543210",
+        "address_line1": "12 Lake Road",
+        "pincode": "411001",
+        "city": "Pune",
+        "state": "Maharashtra",
+        "nickname": "Home",
+    }
+    ids = []
+    for api in (asha, bela):
+        customer = User.objects.get(pk=api.user_id).customer_id
+        made = assert_matches("create-address", api.post(f"/customers/{customer}/addresses", sent))
+        ids.append(made["address"]["id"])
+    cart = cart_of(asha.post("/carts", {"items": [item(tea)]}))
+    path = f"/carts/{cart['id']}/address"
+    for pair in ((ids[0], ids[1]), (ids[1], ids[0]), (ids[0], "nobodys")):
+        body = {"billing_address_id": pair[0], "shipping_address_id": pair[1]}
+        assert_is_error(asha.post(path, body), 404, "address_not_found")
+        assert Cart.objects.get(pk=cart["id"]).shipping_address is None
+    answer = asha.post(path, {"billing_address_id": ids[0], "shipping_address_id": ids[0]})
+    kept = cart_of(answer, "create-cart-address")
+    assert (kept["shipping_address"]["id"], kept["billing_address"]["nickname"]) == (ids[0], "Home")
+    assert Address.objects.get(pk=ids[0]).last_used_at > Address.objects.get(pk=ids[0]).created_at
+    customer = User.objects.get(pk=asha.user_id).customer_id
+    changed = asha.put(f"/customers/{customer}/addresses/{ids[0]}", {**sent, "city": "Nashik"})
+    assert changed.status_code == 200
+    read = cart_of(asha.get(f"/carts/{cart['id']}"), "get-cart")
+    assert read["shipping_address"]["city"] == "Pune", "a cart keeps a copy"
