@@ -21,6 +21,7 @@ BASE = "/api/v1/{store_id}/storefront"
 COMPLETE_TAGS = (
     "analytics",
     "auth",
+    "campaigns",
     "carts",
     "catalog",
     "common",
@@ -28,7 +29,6 @@ COMPLETE_TAGS = (
     "fulfillment",
     "store",
     "wishlist",
-    "campaigns",
 )  # modules of which every operation must be served
 
 _REFUSALS = {
