@@ -79,7 +79,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         kept = self.instance.credentials if isinstance(self.instance.credentials, dict) else {}
         for name in provider_fields():
-            self.fields[name].initial = kept.get(name, "")
+            if name in self.fields:
+                self.fields[name].initial = kept.get(name, "")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -139,6 +140,21 @@ class AnalyticsProviderAdmin(StoreModelAdmin):
             },
         ),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: AnalyticsProvider | None = None) -> Any:
+        """A service that was chosen shows its own keys alone."""
+        service = providers.SERVICES.get(obj.kind) if obj else None
+        if service is None:
+            return super().get_fieldsets(request, obj)
+        keys = tuple(field.name for field in service.fields)
+        return [
+            (None, {"fields": ("store", "service", "active")}),
+            (_("Public keys"), {"fields": keys, "description": _("Every visitor's browser reads these.")}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AnalyticsProvider | None = None) -> Sequence[Any]:
+        found = super().get_readonly_fields(request, obj)
+        return [*found, "service"] if obj is not None else found
 
     @display(description=_("Service"), ordering="kind")
     def service(self, row: AnalyticsProvider) -> str:

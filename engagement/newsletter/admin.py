@@ -56,7 +56,7 @@ class NewsletterSubscriptionAdmin(ReadOnlyAdmin, StoreModelAdmin):
         masked_column("email", title=_("E-mail")),
         "shown_state",
         "state_since",
-        "refuses_promotions",
+        "offers",
         "created_at",
     )
     list_filter = (("state", ChoicesFilter), ("state_since", DateRangeFilter), ("created_at", DateRangeFilter))
@@ -76,6 +76,10 @@ class NewsletterSubscriptionAdmin(ReadOnlyAdmin, StoreModelAdmin):
     )
     def shown_state(self, row: NewsletterSubscription) -> str:
         return str(State(row.state).label)
+
+    @display(description=_("Offers"), label={_("Refused"): "warning"}, ordering="refuses_promotions", empty_value="–")
+    def offers(self, row: NewsletterSubscription) -> Any:
+        return _("Refused") if row.refuses_promotions else None
 
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm(CHANGE_PERMISSION))

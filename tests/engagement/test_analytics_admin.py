@@ -158,3 +158,16 @@ def test_events_are_found_by_name_and_by_shopper(store, staff):
     assert "ravi" in by_name and "asha" not in by_name
     by_shopper = staff.get(f"{BASE}/analyticsevent/?q=asha").content.decode()
     assert "asha" in by_shopper and "ravi" not in by_shopper
+
+
+def test_a_service_that_was_chosen_shows_its_own_keys_and_stays_what_it_is(store, staff):
+    row = AnalyticsProvider.objects.create(
+        store=store, kind="meta-pixel", credentials={"pixel_id": "1234567890123"}, active=True
+    )
+    address = f"{BASE}/analyticsprovider/{row.pk}/change/"
+    page = staff.get(address).content.decode()
+    assert "Meta Pixel" in page and "1234567890123" in page and "measurement_id" not in page
+    changed = {"kind": "segment", "pixel_id": "9999999999999", "active": "on"}
+    assert staff.post(address, changed).status_code == 302
+    row.refresh_from_db()
+    assert (row.kind, row.credentials) == ("meta-pixel", {"pixel_id": "9999999999999"})
