@@ -78,6 +78,10 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kept = self.instance.credentials if isinstance(self.instance.credentials, dict) else {}
+        if not self.instance._state.adding and self.instance.kind in providers.SERVICES:
+            own = {field.name for field in providers.SERVICES[self.instance.kind].fields}
+            for name in {"kind", *provider_fields()} - own:
+                self.fields.pop(name, None)
         for name in provider_fields():
             if name in self.fields:
                 self.fields[name].initial = kept.get(name, "")
