@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from storefront import origin
 from storefront.conf import conf
 
-from . import changes, selectors
+from . import changes, promotions, selectors
 
 Action = Callable[..., Any]
 _seen: dict[str, str] = {}  # the version of each store that this process met last
@@ -60,6 +60,7 @@ def _tag(view: Any, request: Request) -> str:
         *view.group_ids,
         "",
         origin.current(),
+        promotions.version(store=store),
         request.get_full_path(),
     )
     return f'W/"{hashlib.blake2b(chr(31).join(parts).encode(), digest_size=12).hexdigest()}"'

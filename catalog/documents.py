@@ -150,6 +150,7 @@ def build(parts: Parts) -> tuple[ProductDocuments, dict[str, VariantDocuments]]:
             "product_type": product.type,
             "image_url": own_images[0]["url_thumbnail"] if own_images else "",
             "category_ids": category_ids,
+            "weight": product.weight if variant.weight is None else variant.weight,
             "needs_variant": variant.is_standalone and bool(varying),
             "details": {
                 "associated_options": options or None,

@@ -118,7 +118,7 @@ def item_rows(
 ) -> list[Row]:
     """The page of these visible products, in their order or the asked one: one query, or none.
 
-    (item document, category ids, type, *offer) of the variant that a product shows first.
+    (id, product id, item document, category ids, type, *offer) of the variant that a product shows first.
     """
     chosen = list(product_ids) if sort else list(product_ids[page.offset : page.offset + page.limit])
     if not chosen:
@@ -129,7 +129,7 @@ def item_rows(
         order = f"ORDER BY {', '.join([*terms, 'p.id'])}"
         paging, parameters = "LIMIT %s OFFSET %s", [page.limit, page.offset]
     rows = _fetch(
-        f"""SELECT p.id, v.item_document, p.category_ids, p.type, {_OFFER}
+        f"""SELECT v.id, p.id, v.item_document, p.category_ids, p.type, {_OFFER}
             FROM {PRODUCT} p
             JOIN {VARIANT} v ON v.id = (
                 SELECT d.id FROM {VARIANT} d WHERE d.product_id = p.id AND d.visible = TRUE
@@ -139,8 +139,8 @@ def item_rows(
         [*group_ids, *chosen, store.pk, *parameters],
     )
     if sort:
-        return [row[1:] for row in rows]
-    of_product = {row[0]: row[1:] for row in rows}
+        return rows
+    of_product = {row[1]: row for row in rows}
     return [of_product[pk] for pk in chosen if pk in of_product]
 
 

@@ -112,11 +112,26 @@ class Tree:
 
     by_id: dict[str, Branch]
     by_slug: dict[str, Branch]
+    _above: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by space-separated ids; few differ in a shop
 
     def ids_below(self, *, ids: Iterable[str], slugs: Iterable[str]) -> list[str]:
         """The ids of these categories and of all below them; unknown ones name nothing."""
         named = [*(self.by_id.get(pk) for pk in ids), *(self.by_slug.get(slug) for slug in slugs)]
         return list(dict.fromkeys(below.id for branch in named if branch for below in branch.with_below()))
+
+    def with_above(self, category_ids: str) -> tuple[str, ...]:
+        """These categories, space-separated, and those above them, each once. Unknown ones stay, with nothing above."""
+        found = self._above.get(category_ids)
+        if found is None:
+            ids = category_ids.split()
+            wanted = dict.fromkeys(ids)
+            for pk in ids:
+                branch = self.by_id.get(pk)
+                while branch is not None and branch.parent_id is not None:
+                    wanted[branch.parent_id] = None
+                    branch = self.by_id.get(branch.parent_id)
+            found = self._above[category_ids] = tuple(wanted)
+        return found
 
 
 _trees: ShortMemory[Tree] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)
@@ -286,12 +301,12 @@ def product_row(*, store: Store, reference: str) -> Row | None:
 def variant_rows(*, store: Store, product_ids: Collection[str], group_ids: Sequence[str]) -> list[Row]:
     """The visible variants of these products in display order: one query.
 
-    (product id, is standalone, is default, document, *offer), the one to show first being the default or the first.
+    (product id, is standalone, is default, id, document, *offer), the one to show first being the default or the first.
     """
     if not product_ids:
         return []
     return _fetch(
-        f"""SELECT v.product_id, v.is_standalone, v.is_default, v.document, {_OFFER}
+        f"""SELECT v.product_id, v.is_standalone, v.is_default, v.id, v.document, {_OFFER}
             FROM {VARIANT} v {_offer_joins(group_ids)}
             WHERE v.product_id IN ({_marks(product_ids)}) AND {_of_store("v")} AND v.visible = TRUE
             ORDER BY v.product_id, v.sort_order, v.created_at, v.id""",
@@ -300,27 +315,26 @@ def variant_rows(*, store: Store, product_ids: Collection[str], group_ids: Seque
 
 
 def variant_row(*, store: Store, product_id: str, reference: str, group_ids: Sequence[str]) -> Row | None:
-    """One visible variant by id or slug as (document, own attributes, *offer): one query."""
+    """One visible variant by id or slug as (id, document, own attributes, *offer): one query."""
     rows = _fetch(
         f"""SELECT v.id, v.document, v.own_attributes, {_OFFER} FROM {VARIANT} v {_offer_joins(group_ids)}
             WHERE v.product_id = %s AND {_of_store("v")} AND v.visible = TRUE AND v.is_standalone = FALSE
               AND (v.id = %s OR v.slug = %s)""",
         [*group_ids, product_id, store.pk, reference, reference],
     )
-    found = next((row for row in rows if row[0] == reference), rows[0] if rows else None)
-    return found[1:] if found else None
+    return next((row for row in rows if row[0] == reference), rows[0] if rows else None)
 
 
 # --- skus -----------------------------------------------------------------------------------------------------------
 def sku_page(
     *, store: Store, filters: Filters, sort: Sequence[tuple[str, bool]], page: Page, group_ids: Sequence[str]
 ) -> Rows:
-    """Visible skus as (total, item document, category ids, type, *offer): one query; two for a page past the end."""
+    """Visible skus as (total, id, product id, item document, category ids, type, *offer): one query; two for a page past the end."""
     extra, extra_parameters = filters.clauses(store, product_id="v.product_id", sku_of_product=False)
     by_product = any(name in ("name", "slug") for name, _down in sort)
     product = f"JOIN {PRODUCT} p ON p.id = v.product_id" if filters.types or by_product else ""
     paged = paging.Paged(
-        columns=f"v.item_document, p.category_ids, p.type, {_OFFER}",
+        columns=f"v.id, v.product_id, v.item_document, p.category_ids, p.type, {_OFFER}",
         joined=f"FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id {_offer_joins(group_ids)}",
         joined_parameters=group_ids,
         source=f"FROM {VARIANT} v {product} WHERE v.store_id = %s AND v.visible = TRUE{extra}",
@@ -331,11 +345,11 @@ def sku_page(
 
 
 def item_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequence[str]) -> list[Row]:
-    """Visible skus as (variant id, item document, category ids, type, *offer): one query."""
+    """Visible skus as (id, product id, item document, category ids, type, *offer): one query."""
     if not variant_ids:
         return []
     return _fetch(
-        f"""SELECT v.id, v.item_document, p.category_ids, p.type, {_OFFER}
+        f"""SELECT v.id, v.product_id, v.item_document, p.category_ids, p.type, {_OFFER}
             FROM {VARIANT} v JOIN {PRODUCT} p ON p.id = v.product_id {_offer_joins(group_ids)}
             WHERE v.id IN ({_marks(variant_ids)}) AND {_of_store("v")} AND v.visible = TRUE""",
         [*group_ids, *variant_ids, store_id],
@@ -343,11 +357,11 @@ def item_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequenc
 
 
 def component_rows(*, store: Store, bundle_ids: Collection[str], group_ids: Sequence[str]) -> list[Row]:
-    """What bundles hold as (bundle id, quantity, item document, category ids, type, *offer): one query, or none."""
+    """What bundles hold as (bundle id, quantity, id, product id, item document, category ids, type, *offer): one query, or none."""
     if not bundle_ids:
         return []
     return _fetch(
-        f"""SELECT b.bundle_id, b.quantity, v.item_document, p.category_ids, p.type, {_OFFER}
+        f"""SELECT b.bundle_id, b.quantity, v.id, v.product_id, v.item_document, p.category_ids, p.type, {_OFFER}
             FROM {COMPONENT} b JOIN {VARIANT} v ON v.id = b.component_id JOIN {PRODUCT} p ON p.id = v.product_id
             {_offer_joins(group_ids)}
             WHERE b.bundle_id IN ({_marks(bundle_ids)}) AND {_of_store("b")} AND v.visible = TRUE

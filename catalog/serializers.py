@@ -34,7 +34,7 @@ class Price(NamedTuple):
     shipping: str  # ProductShipping
 
 
-def _exact(value: Any) -> Decimal:
+def exact(value: Any) -> Decimal:
     """An amount as a driver gives it. SQLite gives floats; their shortest form is what was stored."""
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
@@ -47,9 +47,9 @@ def price_reader(currency: Currency) -> Callable[[Row], Price]:
 
 def price(columns: Row, *, currency: Currency) -> Price:
     """The price in the last nine columns of an offer."""
-    listing, selling, tax_rate = (_exact(value) for value in columns[:3])
+    listing, selling, tax_rate = (exact(value) for value in columns[:3])
     including, minimum, maximum, step = columns[3:7]
-    handling, handling_tax_rate = _exact(columns[7]), _exact(columns[8])
+    handling, handling_tax_rate = exact(columns[7]), exact(columns[8])
     excluding = selling - tax_inside(selling, tax_rate, currency) if including else selling
     pricing = {
         "currency": currency.code,
@@ -95,18 +95,12 @@ def _left(columns: Row, product_type: str) -> int | None:
 _BOOLEAN = ("false", "true")
 
 
-def _state(stock_available: bool, backorder: bool, pricing: str) -> str:
+def _state(stock_available: bool, backorder: bool, promotion: str | None, pricing: str) -> str:
     """What Product, Variant and Item share of what is read live, as members of a JSON object."""
     return (
         f'"stock_available":{_BOOLEAN[stock_available]},"backorder":{_BOOLEAN[backorder]},'
-        f'"on_promotion":false,"promotion":null,"pricing":{pricing}'
+        f'"on_promotion":{_BOOLEAN[promotion is not None]},"promotion":{promotion or "null"},"pricing":{pricing}'
     )
-
-
-def sku_id(document: str) -> str:
-    """The id of the sku that a stored `Variant` or `Item` is about."""
-    said = orjson.loads(document)
-    return str(said.get("id") or said["variant_id"] or said["product_id"])
 
 
 def _lot(row: Row) -> dict[str, Any]:
@@ -122,12 +116,13 @@ def _lot(row: Row) -> dict[str, Any]:
 
 
 class Writer:
-    """Writes the catalogue's shapes for one store, with the lots of skus where `lots` is set."""
+    """Writes the catalogue's shapes for one store, with the lots and the promotions of skus where these are set."""
 
     def __init__(self, *, currency: Currency, tree: Tree) -> None:
         self._price = price_reader(currency)
         self._tree = tree
         self.lots: Mapping[str, Sequence[Row]] | None = None
+        self.promotions: Mapping[str, str] = {}  # the text of a ProductPromotion by the id of a sku
 
     def _inventory(self, sku_id: str) -> str:
         """The member `inventory`, or nothing."""
@@ -135,19 +130,19 @@ class Writer:
             return ""
         return f',"inventory":{orjson.dumps([_lot(row) for row in self.lots.get(sku_id, ())]).decode()}'
 
-    def variant(self, document: str, offer: Row, product_type: str) -> tuple[str, bool, bool, Price]:
+    def variant(self, pk: str, document: str, offer: Row, product_type: str) -> tuple[str, bool, bool, Price]:
         """A `Variant` without its last brace, whether it is there, whether it can be ordered anyway, its price."""
         found = self._price(offer[3:])
         left = _left(offer, product_type)
         there, backorder = left is None or left > 0, bool(offer[1])
-        more = "" if self.lots is None else self._inventory(sku_id(document))
-        return f"{document[:-1]},{_state(there, backorder, found.pricing)}{more}", there, backorder, found
+        state = _state(there, backorder, self.promotions.get(pk), found.pricing)
+        return f"{document[:-1]},{state}{self._inventory(pk)}", there, backorder, found
 
     def item(self, row: Row) -> str:
-        """An `Item` without its last brace, of (item document, category ids, type, *offer)."""
-        document, category_ids, product_type = row[:3]
-        offer = row[3:]
-        text, _there, _backorder, found = self.variant(document, offer, product_type)
+        """An `Item` without its last brace, of (id, product id, item document, category ids, type, *offer)."""
+        pk, _product_id, document, category_ids, product_type = row[:5]
+        offer = row[5:]
+        text, _there, _backorder, found = self.variant(pk, document, offer, product_type)
         return f'{text},{self.categories(category_ids)},"shipping":{found.shipping}'
 
     def categories(self, category_ids: str) -> str:
@@ -165,25 +160,29 @@ class Writer:
         texts: list[str] = []
         there = backorder = False
         shown: Price | None = None
+        shown_id = ""
         for variant in variants:
-            offer = variant[4:]
+            offer = variant[5:]
             if offer[4] is None:
                 continue
-            _product_id, is_standalone, is_default, variant_document = variant[:4]
+            _product_id, is_standalone, is_default, variant_id, variant_document = variant[:5]
             if is_standalone:
                 left = _left(offer, product_type)
                 there, backorder = left is None or left > 0, bool(offer[1])
-                shown = self._price(offer[3:])
+                shown, shown_id = self._price(offer[3:]), variant_id
                 continue
-            text, variant_there, variant_backorder, found = self.variant(variant_document, offer, product_type)
+            text, variant_there, variant_backorder, found = self.variant(
+                variant_id, variant_document, offer, product_type
+            )
             texts.append(text + "}")
             there, backorder = there or variant_there, backorder or variant_backorder
             if is_default or shown is None:
-                shown = found
+                shown, shown_id = found, variant_id
         if shown is None:
             return None
         text = (
-            f"{document[:-1]},{_state(there, backorder, shown.pricing)},{self.categories(category_ids)},"
+            f"{document[:-1]},{_state(there, backorder, self.promotions.get(shown_id), shown.pricing)},"
+            f"{self.categories(category_ids)},"
             f'"variants":[{",".join(texts)}],"bundle_items":[{",".join(components)}]{self._inventory(pk)}'
         )
         if detail:
@@ -208,7 +207,7 @@ class Writer:
         """The entries of `bundle_items` by bundle."""
         found: dict[str, list[str]] = {}
         for row in rows:
-            if row[9] is not None:
+            if row[11] is not None:
                 bundle_id, quantity = row[:2]
                 text = self.item(row[2:])
                 found.setdefault(bundle_id, []).append(f'{text},"quantity":{quantity}}}')
@@ -217,18 +216,20 @@ class Writer:
     def variants(self, rows: Iterable[Row], product_type: str) -> orjson.Fragment:
         """The varying ones as a list of `Variant`."""
         texts = [
-            self.variant(row[3], row[4:], product_type)[0] + "}" for row in rows if not row[1] and row[8] is not None
+            self.variant(row[3], row[4], row[5:], product_type)[0] + "}"
+            for row in rows
+            if not row[1] and row[9] is not None
         ]
         return _fragment(f"[{','.join(texts)}]")
 
     def variant_detail(self, product: Row, row: Row) -> orjson.Fragment | None:
         """A `VariantDetail`."""
-        document, own_attributes = row[:2]
-        offer = row[2:]
+        pk, document, own_attributes = row[:3]
+        offer = row[3:]
         if offer[4] is None:
             return None
         of_product, detail = orjson.loads(product[1]), orjson.loads(product[4])
-        text, _there, _backorder, found = self.variant(document, offer, product[3])
+        text, _there, _backorder, found = self.variant(pk, document, offer, product[3])
         known = self._tree.by_id
         more = {
             "product_type": product[3],
@@ -249,12 +250,12 @@ class Writer:
 
     def items(self, rows: Iterable[Row]) -> orjson.Fragment:
         """A list of `Item`, of rows as `item` takes them."""
-        texts = [self.item(row) + "}" for row in rows if row[7] is not None]
+        texts = [self.item(row) + "}" for row in rows if row[9] is not None]
         return _fragment(f"[{','.join(texts)}]")
 
     def item_values(self, row: Row) -> dict[str, Any] | None:
         """One `Item` as values, for callers that work with it."""
-        if row[7] is None:
+        if row[9] is None:
             return None
         text = origin.complete(self.item(row) + "}")
         found: dict[str, Any] = orjson.loads(text)
@@ -268,7 +269,7 @@ def _fragment(text: str) -> orjson.Fragment:
 _NO_PRICE = (0, 0, 0, True, 1, None, 1, 0, 0)
 
 
-def sellable(sku: Sku, row: Row, currency: Currency) -> Sellable:
+def sellable(sku: Sku, row: Row, currency: Currency, tree: Tree) -> Sellable:
     """A cart's view of a row of `line_rows`."""
     _pk, _product_id, visible, code, document = row[:5]
     offer = row[5:]
@@ -301,7 +302,8 @@ def sellable(sku: Sku, row: Row, currency: Currency) -> Sellable:
         step=found.step,
         available=None if backorder else left,
         backorder=backorder,
-        category_ids=tuple(line["category_ids"]),
+        category_ids=tree.with_above(" ".join(line["category_ids"])),
+        weight=line.get("weight", 0),  # what was published before products had one
         details=details,
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 from rest_framework.request import Request
@@ -13,10 +14,19 @@ from storefront import selectors as kernel
 from storefront.api import Access, Reply, StoreViewSet
 from storefront.errors import Invalid, NotFound
 
-from . import recommendations, selectors, serializers
+from . import promotions, recommendations, selectors, serializers
 from .caching import cacheable
 from .models import Product, ProductLink
+from .promotions import Priced
 from .selectors import Filters
+
+
+class _Shown(NamedTuple):
+    """Products on their way out."""
+
+    writer: serializers.Writer
+    variants: list[selectors.Row]
+    components: list[selectors.Row]
 
 
 class CatalogViewSet(StoreViewSet):
@@ -28,16 +38,32 @@ class CatalogViewSet(StoreViewSet):
     def group_ids(self) -> tuple[str, ...]:
         return kernel.price_group_ids(store=self.store, asked=self.group_id)
 
-    def writer(self) -> serializers.Writer:
-        return serializers.Writer(currency=self.store.currency, tree=selectors.tree(store=self.store))
-
-    def writer_of(self, request: Request, documents: Iterable[str]) -> serializers.Writer:
-        """One that also writes the lots of these skus where the request asks for the inventory."""
-        writer = self.writer()
-        if query.flag(request.query_params, "inventory"):
-            ids = {serializers.sku_id(document) for document in documents}
-            writer.lots = selectors.lots(store=self.store, variant_ids=sorted(ids))
+    def writer(self, *, priced: Iterable[Priced] = ()) -> serializers.Writer:
+        """One for the store, which also writes the promotions of what is shown."""
+        writer = serializers.Writer(currency=self.store.currency, tree=selectors.tree(store=self.store))
+        writer.promotions = promotions.shown(store=self.store, group_ids=self.group_ids, priced=priced)
         return writer
+
+    def with_lots(self, request: Request, writer: serializers.Writer, ids: Iterable[str]) -> serializers.Writer:
+        """The same, which also writes the lots of these skus where the request asks for the inventory."""
+        if query.flag(request.query_params, "inventory"):
+            writer.lots = selectors.lots(store=self.store, variant_ids=sorted(set(ids)))
+        return writer
+
+    def products(self, request: Request, rows: Sequence[selectors.Row], *, lots: bool = True) -> _Shown:
+        """What belongs to these products, of (id, document, category ids, type...): at most three queries."""
+        group_ids = self.group_ids
+        ids = [row[0] for row in rows]
+        variants = selectors.variant_rows(store=self.store, product_ids=ids, group_ids=group_ids)
+        components = selectors.component_rows(
+            store=self.store, bundle_ids=[row[0] for row in rows if row[3] == "bundle"], group_ids=group_ids
+        )
+        categories = {row[0]: row[2] for row in rows}
+        priced = chain(promotions.of_variants(variants, categories), promotions.of_components(components))
+        writer = self.writer(priced=priced)
+        if lots:
+            writer = self.with_lots(request, writer, [*(row[3] for row in variants), *(row[2] for row in components)])
+        return _Shown(writer, variants, components)
 
     def product_row(self, reference: str) -> selectors.Row:
         found = selectors.product_row(store=self.store, reference=reference)
@@ -70,12 +96,7 @@ class Products(CatalogViewSet):
         sort = query.sort_by(request.query_params, selectors.SORT_FIELDS)
         found = selectors.product_page(store=self.store, filters=filters(request), sort=sort, page=page)
         rows = [row[1:] for row in found.rows]
-        group_ids = self.group_ids
-        variants = selectors.variant_rows(store=self.store, product_ids=[row[0] for row in rows], group_ids=group_ids)
-        components = selectors.component_rows(
-            store=self.store, bundle_ids=[row[0] for row in rows if row[3] == "bundle"], group_ids=group_ids
-        )
-        writer = self.writer_of(request, [*(row[3] for row in variants), *(row[2] for row in components)])
+        writer, variants, components = self.products(request, rows)
         return Reply(
             {
                 "products": writer.products(rows, variants, components),
@@ -87,12 +108,7 @@ class Products(CatalogViewSet):
     @cacheable
     def retrieve(self, request: Request, product_id: str, **url: Any) -> Reply:
         row = self.product_row(product_id)
-        group_ids = self.group_ids
-        variants = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=group_ids)
-        components = selectors.component_rows(
-            store=self.store, bundle_ids=[row[0]] if row[3] == "bundle" else [], group_ids=group_ids
-        )
-        writer = self.writer_of(request, [*(row[3] for row in variants), *(row[2] for row in components)])
+        writer, variants, components = self.products(request, [row])
         product = writer.detail(row, variants, components)
         if product is None:
             raise NotFound(_("We could not find this product."), code="product_not_found")
@@ -118,12 +134,8 @@ class Recommendations(CatalogViewSet):
 
     @cacheable
     def recommended(self, request: Request, **url: Any) -> Reply:
-        writer, page, group_ids = self.writer(), query.page(request.query_params), self.group_ids
-        rows = recommendations.recommended(store=self.store, page=page)
-        variants = selectors.variant_rows(store=self.store, product_ids=[row[0] for row in rows], group_ids=group_ids)
-        components = selectors.component_rows(
-            store=self.store, bundle_ids=[row[0] for row in rows if row[3] == "bundle"], group_ids=group_ids
-        )
+        rows = recommendations.recommended(store=self.store, page=query.page(request.query_params))
+        writer, variants, components = self.products(request, rows, lots=False)
         return Reply({"products": writer.products(rows, variants, components)}, message=_("Products."))
 
     def _linked(self, request: Request, kind: ProductLink.Kind) -> Reply:
@@ -147,7 +159,10 @@ class Recommendations(CatalogViewSet):
             store=self.store, product_ids=product_ids, sort=sort, page=page, group_ids=self.group_ids
         )
         return Reply(
-            {"products": self.writer().items(rows), "pagination": page.pagination(len(product_ids))},
+            {
+                "products": self.writer(priced=promotions.of_items(rows)).items(rows),
+                "pagination": page.pagination(len(product_ids)),
+            },
             message=_("Products."),
         )
 
@@ -157,7 +172,8 @@ class Variants(CatalogViewSet):
     def list(self, request: Request, product_id: str, **url: Any) -> Reply:
         row = self.product_row(product_id)
         rows = selectors.variant_rows(store=self.store, product_ids=[row[0]], group_ids=self.group_ids)
-        writer = self.writer_of(request, (row[3] for row in rows))
+        writer = self.writer(priced=promotions.of_variants(rows, {row[0]: row[2]}))
+        writer = self.with_lots(request, writer, (variant[3] for variant in rows))
         return Reply({"variants": writer.variants(rows, row[3])}, message=_("Variants."))
 
     @cacheable
@@ -166,7 +182,10 @@ class Variants(CatalogViewSet):
         row = selectors.variant_row(
             store=self.store, product_id=product[0], reference=variant_id, group_ids=self.group_ids
         )
-        variant = self.writer_of(request, [row[0]]).variant_detail(product, row) if row else None
+        variant = None
+        if row is not None:
+            writer = self.writer(priced=[promotions.Priced(row[0], product[0], product[2], row[7])])
+            variant = self.with_lots(request, writer, [row[0]]).variant_detail(product, row)
         if variant is None:
             raise NotFound(_("We could not find this variant."), code="variant_not_found")
         return Reply({"variant": variant}, message=_("Variant."))
@@ -180,10 +199,12 @@ class Skus(CatalogViewSet):
         found = selectors.sku_page(
             store=self.store, filters=filters(request), sort=sort, page=page, group_ids=self.group_ids
         )
-        writer = self.writer_of(request, (row[1] for row in found.rows))
+        rows = [row[1:] for row in found.rows]
+        writer = self.writer(priced=promotions.of_items(rows))
+        writer = self.with_lots(request, writer, (row[0] for row in rows))
         return Reply(
             {
-                "skus": writer.items(row[1:] for row in found.rows),
+                "skus": writer.items(rows),
                 "pagination": page.pagination(found.total),
             },
             message=_("SKUs."),

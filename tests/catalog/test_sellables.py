@@ -58,6 +58,31 @@ def test_a_standalone_product_is_sold_under_its_own_id(store: Any) -> None:
     assert found.details["stock_available"] is True
 
 
+def test_categories_come_with_those_above_them_and_cost_no_query(store: Any) -> None:
+    root = make_category(store, "Drinks")
+    tea = make_category(store, "Tea", root)
+    black = make_category(store, "Black", tea)
+    gifts = make_category(store, "Gifts")
+    products = [make_product(store, categories=(black, gifts)), make_product(store, categories=(tea, black))]
+    skus = [Sku(product.pk) for product in products]
+    catalog.sellables(store.pk, skus)
+    with CaptureQueriesContext(connection) as captured:
+        found = catalog.sellables(store.pk, skus)
+    assert len(captured) == 1
+    assert found[skus[0]].category_ids == (black.pk, tea.pk, root.pk, gifts.pk)
+    assert found[skus[1]].category_ids == (tea.pk, root.pk, black.pk)
+
+
+def test_a_variant_weighs_what_it_says_or_what_its_product_does(store: Any) -> None:
+    product = make_product(store, variants=("S", "M"), weight=250)
+    small, medium = variants_of(product)
+    Variant.objects.filter(pk=medium.pk).update(weight=0)
+    services.publish(store=store, product_ids=[product.pk])
+    skus = [Sku(product.pk, small.pk), Sku(product.pk, medium.pk)]
+    found = catalog.sellables(store.pk, skus)
+    assert [found[sku].weight for sku in skus] == [250, 0]
+
+
 def test_a_variant_brings_its_options(store: Any) -> None:
     product = make_product(store, sku="K", variants=("S", "M"))
     medium = variants_of(product)[1]
