@@ -25,7 +25,9 @@ from catalog.models import (
     Stock,
     Variant,
 )
+from catalog.places import LocationStock
 from storefront import selectors as kernel
+from storefront.models import StockLocation
 from tests.catalog.factories import group_of, make_category, make_group, make_product, variants_of
 
 pytestmark = pytest.mark.django_db
@@ -284,6 +286,11 @@ def test_many_are_switched_off_and_on(store: Any, other_store: Any, staff: Clien
     assert Product.objects.filter(visible=True).count() == 3
 
 
+def reserve(units: int) -> None:
+    for model in (Stock, LocationStock):
+        model._default_manager.update(reserved=units)
+
+
 def test_deleting_a_product_counts_its_categories_anew(store: Any, staff: Client) -> None:
     product = make_product(store, categories=(make_category(store),))
     assert Category.objects.get().product_count == 1
@@ -305,9 +312,9 @@ def test_every_groups_price_and_the_stock_are_on_the_skus_page(store: Any, staff
     wholesale = make_group(store)
     product = make_product(store, variants=("S",))
     variant = variants_of(product)[0]
-    Stock.objects.update(reserved=3)
+    reserve(3)
     address = f"{SHOP}/variant/{variant.pk}/change/"
-    sent = fields_of(staff.get(address)) | {"stock-0-on_hand": "5"}
+    sent = fields_of(staff.get(address)) | {"places-0-on_hand": "5"}
     sent |= row_of(
         sent, "prices", group=wholesale.pk, selling_price="80", listing_price="90", tax_rate="5", handling_charge="0",
         handling_tax_rate="0", min_quantity="6", step="6",
@@ -316,7 +323,7 @@ def test_every_groups_price_and_the_stock_are_on_the_skus_page(store: Any, staff
     assert response.status_code == 302, errors_of(response)
     assert Price.objects.get(group=wholesale).step == 6
     assert (Stock.objects.get().on_hand, Stock.objects.get().reserved) == (5, 3)
-    response = staff.post(address, fields_of(staff.get(address)) | {"stock-0-on_hand": "2"})
+    response = staff.post(address, fields_of(staff.get(address)) | {"places-0-on_hand": "2"})
     assert response.status_code == 200
     assert Stock.objects.get().on_hand == 5
 
@@ -333,9 +340,52 @@ def test_stock_saved_from_an_old_page_keeps_what_orders_reserved(store: Any, sta
     product = make_product(store)
     address = f"{SHOP}/product/{product.pk}/change/"
     sent = fields_of(staff.get(address))
-    Stock.objects.update(reserved=4)
+    reserve(4)
     assert staff.post(address, sent | {"on_hand": "12"}).status_code == 302
     assert (Stock.objects.get().on_hand, Stock.objects.get().reserved) == (12, 4)
+
+
+def test_fewer_than_orders_reserved_cannot_be_counted_on_the_products_page(store: Any, staff: Client) -> None:
+    product = make_product(store)
+    reserve(4)
+    address = f"{SHOP}/product/{product.pk}/change/"
+    response = staff.post(address, fields_of(staff.get(address)) | {"on_hand": "3"})
+    assert response.status_code == 200 and Stock.objects.get().on_hand == 10
+
+
+def test_units_are_counted_and_moved_by_location(store: Any, other_store: Any, staff: Client) -> None:
+    shop = StockLocation.objects.create(store=store, name="Fort shop")
+    main = StockLocation.objects.get(store=store, is_default=True)
+    product = make_product(store, backorder=True)
+    page = f"{SHOP}/variant/{product.pk}"
+    sent = fields_of(staff.get(f"{page}/change/"))
+    sent |= row_of(sent, "places", location=shop.pk, on_hand="4") | {"places-0-on_hand": "9"}
+    response = staff.post(f"{page}/change/", sent)
+    assert response.status_code == 302, errors_of(response)
+    lying = LocationStock.objects.order_by("pk").values_list("location__name", "on_hand", "backorder")
+    assert list(lying.all()) == [("Main", 9, True), ("Fort shop", 4, True)]
+    move = {"source": main.pk, "target": shop.pk, "quantity": "20"}
+    assert staff.post(f"{page}/move-stock/", move).status_code == 200
+    assert staff.post(f"{page}/move-stock/", move | {"quantity": "2", "note": "Fair"}).status_code == 302
+    assert (
+        staff.post(f"{page}/adjust-stock/", {"location": shop.pk, "delta": "-1", "reason": "damaged"}).status_code
+        == 302
+    )
+    there = StockLocation.objects.get(store=other_store)
+    assert (
+        staff.post(f"{page}/adjust-stock/", {"location": there.pk, "delta": "1", "reason": "received"}).status_code
+        == 200
+    )
+    assert staff.post(f"{page}/adjust-stock/", {"delta": "1", "reason": "sold"}).status_code == 200
+    assert list(lying.all()) == [("Main", 7, True), ("Fort shop", 5, True)] and Stock.objects.get().on_hand == 12
+    reserve(9)
+    LocationStock.objects.filter(location=shop).update(reserved=0)
+    sent = fields_of(staff.get(f"{page}/change/"))
+    sent.pop("stock-0-backorder")
+    assert staff.post(f"{page}/change/", sent).status_code == 200
+    assert Stock.objects.get().backorder
+    for shown in (staff.get(f"{page}/change/"), staff.get(f"{SHOP}/product/{product.pk}/change/")):
+        assert "Fort shop" in shown.content.decode()
 
 
 def test_a_component_of_a_bundle_is_found_by_its_sku_and_no_bundle_is(store: Any, staff: Client) -> None:
