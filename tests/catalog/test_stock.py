@@ -216,7 +216,8 @@ def test_a_location_with_a_history_stays(store: Any, shop: StockLocation) -> Non
     assert not StockLocation.objects.filter(pk=shop.pk).exists(), "with its store it goes"
 
 
-def test_the_catalogue_says_what_lies_where(store: Any, shop: StockLocation) -> None:
+def test_the_catalogue_says_what_lies_where(store: Any, shop: StockLocation, configure: Any) -> None:
+    configure(STORE_CACHE_SECONDS=600)
     main = StockLocation.objects.get(store=store, is_default=True)
     cup, pot = sku(store, 6), sku(store, 1)
     stock.adjust(store=store, variant=pot, delta=3, reason=Reason.RECEIVED, location=shop)
