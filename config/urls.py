@@ -14,6 +14,7 @@ urlpatterns = [
     path(API, include("payments.urls")),
     path(API, include("fulfillment.urls")),
     path(API, include("engagement.urls")),
+    path(API, include("catalog.customer_urls")),
     path(API, include("customers.urls")),
     path(API, include("carts.urls")),
     path("", include("messaging.urls")),

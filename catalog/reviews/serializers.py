@@ -12,8 +12,11 @@ from rest_framework import serializers
 from rest_framework.utils import html
 
 from storefront import origin
+from storefront.contracts import DeliveredLine
+from storefront.money import number
 
 from .models import Review, ReviewMedia
+from .selectors import Good
 
 
 class Files(serializers.ListField):
@@ -60,6 +63,58 @@ def review(row: Review) -> dict[str, Any]:
         "videos": [video(one) for one in media if one.kind == ReviewMedia.Kind.VIDEO],
         "created_at": row.created_at,
         "modified_at": row.modified_at,
+    }
+
+
+def own_review(row: Review, good: Good | None) -> dict[str, Any]:
+    """A `CustomerReview`; without prices and picture of what is no longer sold. A film is played as it was sent."""
+    media = list(row.media.all())
+    count = row.product.reviews_count
+    found = {
+        "id": row.pk,
+        "product_id": row.product_id,
+        "product_name": good.name if good else row.product.name,
+        "status": row.status,
+        "rating": float(row.rating),
+        "review_text": row.review_text,
+        "review_date": row.created_at,
+        "average_rating": round(float(row.product.reviews_rating_sum) / count, 2) if count else 0,
+        "tags": row.tags,
+        "images": [
+            {f"{name}_url": _address(one.names[size]) for name, size in _SIZES}
+            for one in media
+            if one.kind == ReviewMedia.Kind.IMAGE
+        ],
+        "videos": [
+            {"cover_image_url": "", "video_preview_url": _address(one.names["video"]), "duration": "", "size": ""}
+            for one in media
+            if one.kind == ReviewMedia.Kind.VIDEO
+        ],
+        "order_number": row.order_number,
+        "created_at": row.created_at,
+        "modified_at": row.modified_at,
+    }
+    return found | (_shown(good) if good else {})
+
+
+_SIZES = (("blur", "tiny"), ("thumbnail", "thumbnail"), ("standard", "standard"))
+
+
+def ready(line: DeliveredLine, good: Good) -> dict[str, Any]:
+    """A `CustomerReadyForReview`."""
+    return {
+        "product_id": line.sku.product_id,
+        "product_name": good.name,
+        "order_number": line.order_number,
+        **_shown(good),
+    }
+
+
+def _shown(good: Good) -> dict[str, Any]:
+    return {
+        "product_image_url": origin.complete(good.image_url),
+        "listing_price": number(good.listing_price),
+        "selling_price": number(good.selling_price),
     }
 
 

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from storefront import query
-from storefront.api import Access, Reply, UploadViewSet
+from storefront import selectors as kernel
+from storefront.api import Access, Reply, StoreViewSet, UploadViewSet
 from storefront.errors import Invalid, NotFound
 
 from ..caching import cacheable
@@ -79,3 +80,26 @@ class Reviews(UploadViewSet):
         if len(value) > LONGEST:
             raise Invalid(_("At most %(count)d characters.") % {"count": LONGEST}, field=name)
         return value
+
+
+class CustomerReviews(StoreViewSet):
+    """`/customers/{customer_id}/reviews`: what the caller wrote, and what they could still write about."""
+
+    access = Access.LOGGED_IN
+
+    def list(self, request: Request, customer_id: str, **url: Any) -> Reply:
+        if customer_id not in (self.shopper.customer_id, self.shopper.user_id):
+            raise NotFound
+        group_ids = kernel.price_group_ids(store=self.store, asked=self.group_id)
+        found = selectors.of_shopper(store=self.store, user_id=self.shopper.user_id, group_ids=group_ids)
+        return Reply(
+            {
+                "reviews": [serializers.own_review(row, found.goods.get(row.product_id)) for row in found.reviews],
+                "ready_for_review": [
+                    serializers.ready(line, found.goods[line.sku.product_id])
+                    for line in found.ready
+                    if line.sku.product_id in found.goods
+                ],
+            },
+            message=_("Reviews."),
+        )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image
 
 from catalog import services as catalog
@@ -19,9 +22,9 @@ from catalog.models import Product
 from catalog.reviews import media, services
 from catalog.reviews.models import Review, ReviewMedia
 from storefront import events
-from storefront.contracts import Shopper
+from storefront.contracts import DeliveredLine, Shopper, Sku
 from storefront.models import Store
-from tests.catalog.factories import make_product
+from tests.catalog.factories import make_product, variants_of
 from tests.contract import assert_is_error, assert_matches
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +46,12 @@ class Shoppers:
 
 
 class Purchases:
-    """Asha's order 1001 and 1002 hold everything."""
+    """Asha's order 1001 and 1002 hold everything; `lines` is what was delivered to her."""
+
+    lines: Sequence[DeliveredLine] = ()
+
+    def delivered_lines(self, store_id: str, user_id: str, *, limit: int) -> Sequence[DeliveredLine]:
+        return self.lines[:limit] if (store_id, user_id) == ("demo", ASHA) else ()
 
     def delivered_line(self, store_id: str, user_id: str, order_number: str, product_id: str) -> bool:
         return store_id == "demo" and user_id == ASHA and order_number in ("1001", "1002")
@@ -369,3 +377,71 @@ def test_staff_approve_many_at_once_and_tag_one(staff, store, product):
     assert (rows[1].name, rows[1].is_featured, rows[1].tags) == ("Ravi", True, ["Taste", "Price"])
     product.refresh_from_db()
     assert product.review_tags == ["Taste", "Price"]
+
+
+# --- what a shopper wrote -------------------------------------------------------------------------------------------
+@pytest.fixture
+def mine(store: Store, configure: Any, monkeypatch: Any) -> Callable[..., Any]:
+    """Asks for Asha's reviews, after the delivery of these (order, sku)."""
+    configure(STORE_CACHE_SECONDS=600)
+
+    def get(*delivered: tuple[str, Sku], customer: str = ASHA, token: str = ASHA) -> Any:
+        lines = [DeliveredLine(order, sku, timezone.now()) for order, sku in delivered]
+        monkeypatch.setattr(Purchases, "lines", lines)
+        return Client().get(
+            f"/api/v1/demo/storefront/customers/{customer}/reviews", headers={"Authorization": f"Bearer {token}"}
+        )
+
+    return get
+
+
+def test_a_shopper_sees_what_they_wrote_and_what_they_still_can(
+    store: Store, product: Product, send: Any, mine: Any
+) -> None:
+    shirt = make_product(store, name="Shirt", variants=("S", "M"), price="250")
+    gone = make_product(store, name="Gone")
+    assert send(images=picture()).status_code == 200
+    catalog.publish(store=store, product_ids=[product.pk])
+    small, medium = (Sku(shirt.pk, row.pk) for row in variants_of(shirt))
+    delivered = [("1003", small), ("1003", medium), ("1002", Sku(product.pk)), ("1001", Sku(product.pk))]
+    content = assert_matches("list-customer-reviews", mine(*delivered, ("1001", Sku("deleted")), ("9", Sku(gone.pk))))
+    (written,) = content["reviews"]
+    assert (written["product_name"], written["rating"], written["status"]) == ("Assam", 4.5, "pending")
+    assert written["order_number"] == "1001" and written["selling_price"] == 100
+    assert list(written["images"][0]) == ["blur_url", "thumbnail_url", "standard_url"]
+    ready = [(row["order_number"], row["product_name"], row["selling_price"]) for row in content["ready_for_review"]]
+    assert ready == [("1003", "Shirt", 250), ("1002", "Assam", 100), ("9", "Gone", 100)], "once each, newest first"
+    Product.objects.filter(store=store).update(active=False)
+    catalog.publish(store=store, product_ids=[product.pk, gone.pk, shirt.pk])
+    content = assert_matches("list-customer-reviews", mine(*delivered))
+    assert content["ready_for_review"] == [] and "selling_price" not in content["reviews"][0]
+    assert content["reviews"][0]["product_name"] == "Assam"
+
+
+def test_somebody_else_s_reviews_are_nowhere(send: Any, mine: Any) -> None:
+    assert send().status_code == 200
+    assert_is_error(mine(customer="01J0000000000000000000BINA"), 404, "not_found")
+    assert_is_error(mine(customer=ASHA, token="01J0000000000000000000BINA"), 404, "not_found")
+    assert_is_error(mine(token="visitor"), 401, "login_required")
+    other = mine(customer="01J0000000000000000000BINA", token="01J0000000000000000000BINA")
+    assert assert_matches("list-customer-reviews", other) == {"reviews": [], "ready_for_review": []}
+
+
+def test_many_reviews_cost_what_one_does(store: Store, mine: Any) -> None:
+    def write(count: int) -> None:
+        for number in range(count):
+            Review.objects.create(
+                store=store, product=make_product(store), user_id=ASHA, order_number=f"{count}-{number}", rating=4
+            )
+
+    def cost() -> int:
+        waiting = [("77", Sku(row.product_id)) for row in Review.objects.all()]
+        mine(*waiting)
+        with CaptureQueriesContext(connection) as captured:
+            assert mine(*waiting).status_code == 200
+        return len(captured)
+
+    write(1)
+    few = cost()
+    write(8)
+    assert cost() == few <= 4

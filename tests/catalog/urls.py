@@ -2,4 +2,9 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("api/v1/<str:store_id>/storefront/catalog/", include("catalog.urls"))]
+API = "api/v1/<str:store_id>/storefront/"
+
+urlpatterns = [
+    path(API + "catalog/", include("catalog.urls")),
+    path(API, include("catalog.customer_urls")),
+]
