@@ -371,6 +371,7 @@ class ProductImage(StoreScoped):
     )
     url = models.URLField(max_length=500, blank=True, help_text=_("Of a picture that is kept elsewhere."))
     renditions = models.JSONField(default=dict, blank=True, editable=False)
+    source = models.CharField(max_length=500, blank=True, editable=False)  # what an import fetched it from
     title = models.CharField(max_length=120, blank=True)
     alternate_text = models.CharField(max_length=200, blank=True)
     sort_order = models.IntegerField(default=0)

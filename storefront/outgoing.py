@@ -1,4 +1,4 @@
-"""Calls to addresses that staff or partners typed in: webhooks and the like. They must not reach into our own network.
+"""Calls to addresses that staff or partners typed in: webhooks, pictures to import and the like. They must not reach into our own network.
 
 The name is looked up once, every address that it has is checked, and the connection is made to a checked one, so a name
 that changes its mind between check and call gains nothing. No redirects, no proxies of the environment, limits on time
@@ -79,7 +79,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `body` is cut at MAX_ANSWER_BYTES."""
+    """What came back. `body` is cut at the limit of the call."""
 
     status: int
     headers: Mapping[str, str]
@@ -129,19 +129,44 @@ def post(
     total_seconds: float = TOTAL_SECONDS,
 ) -> Answer:
     """One POST. Any status is an answer, redirects too. Raises Refused and Unreachable. Nothing is logged."""
+    return _call("POST", url, body, headers, connect_seconds, total_seconds, MAX_ANSWER_BYTES)
+
+
+def get(
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    limit: int,
+    connect_seconds: float = CONNECT_SECONDS,
+    total_seconds: float = TOTAL_SECONDS,
+) -> Answer:
+    """One GET, whose body is cut at `limit` bytes. Any status is an answer, redirects too. Raises Refused and
+    Unreachable."""
+    return _call("GET", url, None, headers, connect_seconds, total_seconds, limit)
+
+
+def _call(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    connect_seconds: float,
+    total_seconds: float,
+    limit: int,
+) -> Answer:
     parsed = check_url(url)
     deadline = time.monotonic() + total_seconds
     timeout = httpx2.Timeout(total_seconds, connect=connect_seconds)
-    content = b""
+    content = bytearray()
     try:
-        with _client().stream("POST", parsed, content=body, headers=dict(headers), timeout=timeout) as response:
+        with _client().stream(method, parsed, content=body, headers=dict(headers), timeout=timeout) as response:
             for chunk in response.iter_raw():  # as it came: an answer that unpacks to gigabytes stays small
                 content += chunk
-                if len(content) >= MAX_ANSWER_BYTES:
+                if len(content) >= limit:
                     break
                 if time.monotonic() > deadline:
                     raise Unreachable("timeout")
-            return Answer(response.status_code, dict(response.headers), content[:MAX_ANSWER_BYTES])
+            return Answer(response.status_code, dict(response.headers), bytes(content[:limit]))
     except httpx2.TimeoutException as error:
         raise Unreachable("timeout") from error
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, UnicodeError) as error:

@@ -36,7 +36,9 @@ from ..models import (
     VariantChoice,
 )
 from ..places import LocationStock
-from .rows import BadCell, Row
+from .details import Details
+from .pictures import Fetched
+from .rows import BadCell, Row, colour, split
 
 
 @dataclass(slots=True)
@@ -55,27 +57,31 @@ class Outcome:
     changed: int = 0
     unchanged: int = 0
     problems: list[Problem] = field(default_factory=list)
+    used: set[tuple[str, str]] = field(default_factory=set)  # fetched pictures that are in rows now
 
     def add(self, other: Outcome) -> None:
         self.created += other.created
         self.changed += other.changed
         self.unchanged += other.unchanged
         self.problems += other.problems
+        self.used |= other.used
 
 
-def apply(*, store: Store, rows: Sequence[Row], dry_run: bool = False, made_by: str = "") -> Outcome:
+def apply(
+    *, store: Store, rows: Sequence[Row], dry_run: bool = False, made_by: str = "", fetched: Fetched | None = None
+) -> Outcome:
     """Writes these rows and publishes what they changed, or (`dry_run`) finds out what would come of it.
 
     Runs in a transaction of its own, or in a savepoint of the caller's. A row that the database refuses, because somebody
     else wrote meanwhile, is found by trying the rows one by one.
     """
     try:
-        return _attempt(store, rows, dry_run, made_by)
+        return _attempt(store, rows, dry_run, made_by, fetched or Fetched())
     except IntegrityError as error:
         if len(rows) > 1:
             found = Outcome()
             for row in rows:
-                found.add(apply(store=store, rows=[row], dry_run=dry_run, made_by=made_by))
+                found.add(apply(store=store, rows=[row], dry_run=dry_run, made_by=made_by, fetched=fetched))
             return found
         del error
         refused = Problem(rows[0].number, "", _("The database refuses this row: it contradicts another one."))
@@ -87,8 +93,8 @@ class _RollBack(Exception):
     pass
 
 
-def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str) -> Outcome:
-    batch = Batch(store=store, made_by=made_by)
+def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str, fetched: Fetched) -> Outcome:
+    batch = Batch(store=store, made_by=made_by, fetched=fetched)
     try:
         with transaction.atomic():
             batch.load(rows)
@@ -102,6 +108,7 @@ def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str) -> 
                 services.publish(store=store, product_ids=batch.touched, recount=False)
     except _RollBack:
         pass
+    batch.outcome.used |= batch.details.used
     return batch.outcome
 
 
@@ -111,6 +118,7 @@ class Batch:
 
     store: Store
     made_by: str = ""
+    fetched: Fetched = field(default_factory=Fetched)
     outcome: Outcome = field(default_factory=Outcome)
     touched: set[str] = field(default_factory=set)  # products to publish
 
@@ -139,6 +147,10 @@ class Batch:
     movements: list[StockMovement] = field(default_factory=list)
     arrived: list[tuple[str, str]] = field(default_factory=list)  # variant, location: paid orders may wait for these
     replaced: dict[str, list[str]] = field(default_factory=dict)  # categories by product
+    details: Details = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.details = Details(self.store, self.choices, self.new[AttributeChoice], self.fetched)
 
     # -- what is there --
     def load(self, rows: Sequence[Row]) -> None:
@@ -172,12 +184,13 @@ class Batch:
             self.prices = {
                 (price.variant_id, price.group_id): price for price in Price.objects.filter(variant__in=every)
             }
+        self.details.load(rows, ids)
+        if any(row.options or row.facts for row in rows):
+            choices = AttributeChoice.objects.filter(store=store, name__in=_named_choices(rows))
+            self.choices.update({(choice.attribute_id, choice.name): choice for choice in choices})
         if any(row.options for row in rows):
             attributes = Attribute.objects.filter(store=store, type__in=Attribute.OF_VARIANTS)
             self.attributes = {attribute.key: attribute for attribute in attributes}
-            named = {row.options[key][0] for row in rows for key in row.options}
-            choices = AttributeChoice.objects.filter(store=store, name__in=named)
-            self.choices = {(choice.attribute_id, choice.name): choice for choice in choices}
             chosen = VariantChoice.objects.filter(variant__in=every)
             self.options = {(option.variant_id, option.attribute_id): option for option in chosen}
         if any("brand" in row.related for row in rows):
@@ -206,6 +219,7 @@ class Batch:
         try:
             product, variant = self._find(row)
             self._check(row, product, variant)
+            self.details.check(row, product)
         except BadCell as error:
             self.outcome.problems.append(Problem(row.number, error.column, error.message, row.product))
             return
@@ -217,6 +231,8 @@ class Batch:
         if variant is None:
             variant = self._new_variant(product, row)
         touched |= self._take_variant(product, variant, row) or made
+        touched |= self.details.take(row, product, variant)
+        self.details.made(product, variant)
         if touched:
             self.touched.add(product.pk)
         if made:
@@ -313,6 +329,7 @@ class Batch:
 
     def _new_product(self, row: Row) -> Product:
         product = Product(store=self.store, slug=row.product, name=row.product_fields["name"])
+        product.pk = self.fetched.ids.get(row.product, product.pk)  # its pictures lie in its folder already
         self.products[row.product] = self.by_id[product.pk] = product
         self.new[Product].append(product)
         return product
@@ -521,6 +538,7 @@ class Batch:
                 for product_id, categories in self.replaced.items()
                 for place, category_id in enumerate(categories)
             )
+        self.details.write()
 
     def _update(self, model: type[Any], columns: list[str], now: Any) -> None:
         """One statement a row, sent together: many times faster than `bulk_update`."""
@@ -572,6 +590,15 @@ def category_paths(*, store: Store) -> dict[str, tuple[str, ...]]:
             path.insert(0, name)
             at = parent
         found[pk] = tuple(path)
+    return found
+
+
+def _named_choices(rows: Iterable[Row]) -> set[str]:
+    """The names of entries that these rows may speak of."""
+    found = {name for row in rows for name, _code in row.options.values()}
+    for row in rows:
+        for cell in row.facts.values():
+            found |= {colour(entry)[0] for entry in split(cell) if len(entry) <= 70}
     return found
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import IO, Any
 
 from django.apps import apps
@@ -24,7 +25,7 @@ from storefront.models import CustomerGroup, StockLocation, Store
 
 from .. import services
 from ..models import Attribute
-from . import importing, rows
+from . import importing, pictures, rows
 from .models import PART_BYTES, ImportJob, ImportPart, ImportProblem
 from .rows import BadCell, Row
 
@@ -135,11 +136,17 @@ def _header(store: Store, file: IO[bytes], format: str) -> tuple[list[str], int]
 
 
 def vocabulary(*, store: Store) -> rows.Vocabulary:
-    """What the columns of a file for this store may name. Three queries."""
+    """What the columns of a file for this store may name. Four queries."""
     groups = CustomerGroup.objects.filter(store=store).values_list("slug", flat=True)
     options = Attribute.objects.filter(store=store, type__in=Attribute.OF_VARIANTS).values_list("key", flat=True)
     locations = StockLocation.objects.filter(store=store).values_list("name", flat=True)
-    return rows.Vocabulary(groups=frozenset(groups), options=frozenset(options), locations=frozenset(locations))
+    attributes = Attribute.objects.filter(store=store).values_list("key", flat=True)
+    return rows.Vocabulary(
+        groups=frozenset(groups),
+        options=frozenset(options),
+        locations=frozenset(locations),
+        attributes=frozenset(attributes),
+    )
 
 
 @transaction.atomic
@@ -195,8 +202,12 @@ def work(
     chunk: int = CHUNK,
     until: float | None = None,
     progress: Callable[[ImportJob], None] | None = None,
+    folder: Path | None = None,
 ) -> bool:
-    """Imports chunk after chunk; False when the time `until` (monotonic) came first. Raises Stopped."""
+    """Imports chunk after chunk; False when the time `until` (monotonic) came first. Raises Stopped.
+
+    Pictures that rows name as files are read from `folder`.
+    """
     store = kernel.store(job.store_id)
     words = vocabulary(store=store)
     if not job.position and job.format == "csv":
@@ -207,7 +218,7 @@ def work(
     records = rows.records(file, format=job.format, columns=job.columns, first=job.next_row)
     while found := list(islice(records, chunk)):
         before = job.created
-        _chunk(store, job, list(_parsed(found, known, words)), found[-1])
+        _chunk(store, job, list(_parsed(found, known, words)), found[-1], folder)
         if not job.dry_run and any(before < size <= job.created for size in ANALYZED_AT):
             _analyze()
         if progress:
@@ -242,17 +253,41 @@ def _parsed(records: list[rows.Record], known: set[str], words: rows.Vocabulary)
             yield importing.Problem(record.number, error.column, error.message, product)
 
 
-def _chunk(store: Store, job: ImportJob, parsed: list[Row | importing.Problem], last: rows.Record) -> None:
-    """Rows, progress and errors in one transaction. The job's row is locked first: who lost it writes nothing."""
+def _chunk(
+    store: Store, job: ImportJob, parsed: list[Row | importing.Problem], last: rows.Record, folder: Path | None
+) -> None:
+    """Rows, progress and errors in one transaction. The job's row is locked first: who lost it writes nothing.
+
+    Pictures are fetched before. Those that came into no row, whatever the reason, are deleted again.
+    """
     good = [row for row in parsed if isinstance(row, Row)]
+    fetched = pictures.fetch(store=store, rows=good, folder=folder, dry_run=job.dry_run, alive=lambda: _renew(job))
+    used: set[tuple[str, str]] = set()
+    try:
+        used = _write(store, job, parsed, good, last, fetched)
+    finally:
+        fetched.discard(used)
+    job.refresh_from_db()
+
+
+def _renew(job: ImportJob) -> None:
+    mine = ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.PENDING, cancelled=False, attempts=job.attempts)
+    if not mine.update(next_attempt_at=timezone.now() + LEASE):
+        raise Stopped
+
+
+def _write(
+    store: Store,
+    job: ImportJob,
+    parsed: list[Row | importing.Problem],
+    good: list[Row],
+    last: rows.Record,
+    fetched: pictures.Fetched,
+) -> set[tuple[str, str]]:
     bad = [row for row in parsed if not isinstance(row, Row)]
     with transaction.atomic():
-        mine = ImportJob.objects.filter(
-            pk=job.pk, state=ImportJob.State.PENDING, cancelled=False, attempts=job.attempts
-        )
-        if not mine.update(next_attempt_at=timezone.now() + LEASE):
-            raise Stopped
-        outcome = importing.apply(store=store, rows=good, dry_run=job.dry_run, made_by=job.made_by)
+        _renew(job)
+        outcome = importing.apply(store=store, rows=good, dry_run=job.dry_run, made_by=job.made_by, fetched=fetched)
         problems = sorted([*bad, *outcome.problems], key=lambda problem: problem.row)
         ImportProblem.objects.bulk_create(
             ImportProblem(
@@ -274,7 +309,7 @@ def _chunk(store: Store, job: ImportJob, parsed: list[Row | importing.Problem], 
             errors=F("errors") + len(problems),
             failures=0,
         )
-    job.refresh_from_db()
+    return set() if job.dry_run else outcome.used
 
 
 def _printable(text: str, limit: int) -> str:

@@ -27,7 +27,18 @@ _NUMBER = re.compile(r"-?\d{1,11}(\.\d{1,3}0*)?")
 _SIGNED_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _RISKY = re.compile(r"'*([=+\-@\t\r\x00]|!clear$)")
 _ESCAPED = re.compile(r"'+([=+\-@\t\r\x00]|!clear$)")
-_VERBATIM = {"name", "short_description", "description", "seo_title", "seo_description", "sku", "variant_name", "brand"}
+_VERBATIM = {
+    "attribute",
+    "variant_attribute",
+    "name",
+    "short_description",
+    "description",
+    "seo_title",
+    "seo_description",
+    "sku",
+    "variant_name",
+    "brand",
+}
 _COLOUR = re.compile(r"(.*?)\s*(#[0-9A-Fa-f]{6})?", re.DOTALL)
 _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0"}
 
@@ -145,6 +156,24 @@ def web_address(value: str) -> str:
     return value
 
 
+def source(value: str) -> str:
+    """Where a picture is fetched from: an https address, or a file in the folder that the import was given."""
+    if value.startswith("https://"):
+        return web_address(value)
+    if not re.fullmatch(r"[^/\\\x00-\x1f:][^\\\x00-\x1f:]*", value) or ".." in value.split("/"):
+        raise BadCell(_("An address that begins with https://, or the name of a file in the folder of pictures."))
+    return value
+
+
+def component(value: str) -> tuple[str, int]:
+    """What a bundle holds: a SKU, or @product or @product/variant by slugs, and how many: "CUP-1 x 2"."""
+    found = re.fullmatch(r"(.*?)(?:\s+[x×]\s*([0-9]{1,4}))?", value, re.DOTALL)
+    name, count = (found[1].strip(), int(found[2] or 1)) if found else (value, 1)
+    if not name or len(name) > 400 or not count:
+        raise BadCell(_("A SKU and how many of it, such as CUP-1 x 2."))
+    return name, count
+
+
 def branch(value: str) -> tuple[str, ...]:
     """A path in the category tree, or ("#slug",)."""
     path = tuple(split(value, BELOW))
@@ -185,6 +214,8 @@ RELATED: dict[str, Callable[[str], Any]] = {
     "brand": text(120),
     "categories": entries(500, branch),
     "images": entries(500, web_address),
+    "media": entries(500, source),
+    "components": entries(420, component),
 }
 VARIANT: dict[str, tuple[str, Callable[[str], Any]]] = {
     "sku": ("sku", text(64)),
@@ -196,6 +227,7 @@ VARIANT: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 STOCK: dict[str, Callable[[str], Any]] = {"tracked": boolean, "on_hand": whole(0), "backorder": boolean}
 ON_HAND = "on_hand"  # with a colon and the name of a location behind it, elsewhere than in the default one
+FACTS = ("attribute", "variant_attribute")  # before the colon
 PRICE: dict[str, tuple[str, Callable[[str], Any]]] = {  # before the colon
     "price": ("selling_price", AMOUNT),
     "listing": ("listing_price", AMOUNT),
@@ -219,6 +251,8 @@ EMPTY: dict[str, Any] = {  # what `!clear` leaves, where that is possible
     "brand": "",
     "categories": [],
     "images": [],
+    "media": [],
+    "components": [],
     "sku": "",
     "variant_name": "",
     "weight": 0,
@@ -240,6 +274,7 @@ class Row:
     variant_fields: dict[str, Any] = field(default_factory=dict)
     options: dict[str, tuple[str, str]] = field(default_factory=dict)  # attribute key: name, code
     stock: dict[str, Any] = field(default_factory=dict)
+    facts: dict[tuple[bool, str], str] = field(default_factory=dict)  # whether the variant's own, attribute key: cell
     places: dict[str, int] = field(default_factory=dict)  # units by location name; "" is the default one
     prices: dict[str, dict[str, Any] | None] = field(default_factory=dict)  # group slug: fields, None removes
 
@@ -251,6 +286,7 @@ class Vocabulary:
     groups: frozenset[str] = frozenset()  # slugs
     options: frozenset[str] = frozenset()  # keys
     locations: frozenset[str] = frozenset()  # names
+    attributes: frozenset[str] = frozenset()  # keys
 
 
 def check_columns(names: Sequence[str], *, known: Vocabulary) -> None:
@@ -273,6 +309,9 @@ def _check_column(name: str, known: Vocabulary) -> None:
     elif colon and kind == "option":
         if of not in known.options:
             raise BadCell(_("There is no such option."), name)
+    elif colon and kind in FACTS:
+        if of not in known.attributes:
+            raise BadCell(_("There is no such attribute."), name)
     elif colon and kind == ON_HAND:
         if of not in known.locations:
             raise BadCell(_("There is no such location."), name)
@@ -295,6 +334,8 @@ def parse(cells: Mapping[str, str], number: int) -> Row:
             row.related[name] = _value(name, RELATED[name], value)
         elif name in VARIANT:
             row.variant_fields[VARIANT[name][0]] = _value(name, VARIANT[name][1], value)
+        elif colon and kind in FACTS:
+            row.facts[kind == FACTS[1], of] = value if value == CLEAR else _value(name, text(5000), value)
         elif kind == ON_HAND:
             row.places[of] = _value(name, STOCK[ON_HAND], value)
         elif name in STOCK:
@@ -324,7 +365,7 @@ def _value(column: str, read: Callable[[str], Any], value: str, kind: str = "") 
     except UnicodeEncodeError as error:
         raise BadCell(_("Not written in UTF-8."), column) from error
     try:
-        return read(value if column in _VERBATIM else value.strip())
+        return read(value if column.partition(":")[0] in _VERBATIM else value.strip())
     except BadCell as error:
         raise BadCell(error.message, column) from error
 

@@ -61,7 +61,7 @@ def test_a_standalone_product_is_sold_under_its_own_id(store: Any) -> None:
 
 
 def test_categories_come_with_those_above_them_and_cost_no_query(store: Any, configure: Any) -> None:
-    configure(STORE_CACHE_SECONDS=600)
+    configure(STORE_CACHE_SECONDS=600, PRODUCT_PROMOTIONS="")
     root = make_category(store, "Drinks")
     tea = make_category(store, "Tea", root)
     black = make_category(store, "Black", tea)
@@ -201,7 +201,10 @@ def test_prices_are_the_groups_own(store: Any, other_store: Any) -> None:
 
 
 @pytest.mark.parametrize("count", [2, 40])
-def test_statements_do_not_grow_with_the_skus(store: Any, count: int, django_assert_max_num_queries: Any) -> None:
+def test_statements_do_not_grow_with_the_skus(
+    store: Any, count: int, configure: Any, django_assert_max_num_queries: Any
+) -> None:
+    configure(STORE_CACHE_SECONDS=600, PRODUCT_PROMOTIONS="")
     skus = [Sku(make_product(store).pk) for _number in range(count)]
     varying = make_product(store, variants=("S", "M"))
     skus += [Sku(varying.pk, variant.pk) for variant in variants_of(varying)]

@@ -31,6 +31,8 @@ class Command(BaseCommand):
             "--errors", metavar="FILE", type=Path, help="write the rows that were left out here, as CSV"
         )
 
+        parser.add_argument("--pictures", metavar="FOLDER", type=Path, help="where files in the column media are")
+
     def handle(self, *, file: Path, store: str, dry_run: bool, resume: bool, **options: Any) -> None:
         found = Store.objects.filter(pk=store).first()
         if found is None:
@@ -48,7 +50,7 @@ class Command(BaseCommand):
                     resume=resume,
                 )
                 jobs.claim(job=job)
-                self._work(job, content)
+                self._work(job, content, options["pictures"])
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
         except DomainError as error:
@@ -57,12 +59,17 @@ class Command(BaseCommand):
             raise CommandError("The import was stopped from elsewhere.") from error
         self._report(job, options["errors"])
 
-    def _work(self, job: ImportJob, content: IO[bytes]) -> None:
+    def _work(self, job: ImportJob, content: IO[bytes], folder: Path | None) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(job.name, total=job.total, completed=job.done)
             try:
-                jobs.work(job=job, file=content, progress=lambda now: progress.update(task, completed=now.done))
+                jobs.work(
+                    job=job,
+                    file=content,
+                    progress=lambda now: progress.update(task, completed=now.done),
+                    folder=folder,
+                )
             except KeyboardInterrupt:
                 jobs.release(job=job)
                 raise
