@@ -322,7 +322,7 @@ def test_an_export_holds_one_chunk_at_a_time_and_costs_the_same_for_each(store: 
         next(parts)
         first = len(asked)
         list(parts)
-    assert first < 14 and len(asked) <= first + 9
+    assert first < 17 and len(asked) <= first + 14
 
 
 # --- jobs -----------------------------------------------------------------------------------------------------------
