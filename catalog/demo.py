@@ -16,10 +16,11 @@ from django.utils.text import slugify
 
 from storefront import selectors as kernel
 from storefront.ids import new_id
-from storefront.models import CustomerGroup, Store
+from storefront.models import CustomerGroup, StockLocation, Store
 
 from . import images, services, stock
 from .demo_pictures import picture
+from .ledger import Reason
 from .models import (
     Attribute,
     AttributeChoice,
@@ -36,6 +37,7 @@ from .models import (
     Variant,
     VariantChoice,
 )
+from .places import LocationStock
 
 GROUNDS = ("#C9A66B", "#8FA68E", "#C48B6C", "#7F95A8")
 
@@ -120,7 +122,13 @@ class Good:
     def slug(self) -> str:
         return slugify(self.name)
 
+    @property
+    def weight(self) -> int:
+        """In grams, by the first category; what is sent by nobody weighs nothing."""
+        return WEIGHTS.get(self.categories[0], 400) if self.type != "digital" else 0
 
+
+WEIGHTS = {"Kurtas": 320, "Sarees and stoles": 550, "Shirts": 280, "Iron": 3200, "Brass and copper": 900, "Spices": 150}
 LOOM, HEARTH, GARDEN, DESK = "Dhaga Loom", "Tambat Hearth", "Three Hills Tea", "Kagaz Desk"
 
 GOODS: Sequence[Good] = (
@@ -350,6 +358,27 @@ def build(*, store: Store, pictures: bool = True) -> int:
     return len(made)
 
 
+def spread(*, store: Store) -> None:
+    """Puts some of the goods into every shop where goods can be collected. Call it once the shops are there.
+
+    Safe to repeat: a sku that a shop has, or had, is left alone there.
+    """
+    shops = StockLocation.objects.filter(store=store, active=True, can_collect=True, is_default=False)
+    places = LocationStock.objects.filter(store=store, location__is_default=True, on_hand__gt=0)
+    having = list(places.order_by("variant__sku", "pk").select_related("variant"))
+    for turn, shop in enumerate(shops.order_by("sort_order", "pk")):
+        known = set(LocationStock.objects.filter(store=store, location=shop).values_list("variant_id", flat=True))
+        for place, row in enumerate(having):
+            if row.variant_id not in known and (place + turn) % 2 == 0:
+                stock.adjust(
+                    store=store,
+                    variant=row.variant,
+                    delta=1 + (place + turn) % 5,
+                    reason=Reason.OPENING,
+                    location=shop,
+                )
+
+
 def _shelf(store: Store) -> _Shelf:
     retail = CustomerGroup.objects.filter(store=store, is_default=True).first()
     if retail is None:
@@ -399,6 +428,7 @@ def _make(shelf: _Shelf, good: Good, created_at: Any) -> Product:
         short_description=good.short,
         description=good.about,
         tags=list(good.tags),
+        weight=good.weight,
         hsn_code=good.hsn,
         seo_title=f"{good.name} | {good.brand}",
         seo_description=good.short,

@@ -32,7 +32,7 @@ class Priced(NamedTuple):
 class _Prices(Mapping[Sku, tuple[Decimal, tuple[str, ...]]]):
     """Made when the plug first looks: most stores run no promotion most of the time."""
 
-    def __init__(self, priced: Iterable[Priced], tree: Tree) -> None:
+    def __init__(self, priced: Sequence[Priced], tree: Tree) -> None:
         self._priced, self._tree = priced, tree
         self._known: dict[Sku, tuple[Decimal, tuple[str, ...]]] | None = None
 
@@ -44,7 +44,6 @@ class _Prices(Mapping[Sku, tuple[Decimal, tuple[str, ...]]]):
                     self._tree.with_above(row.category_ids),
                 )
                 for row in self._priced
-                if row.selling_price is not None
             }
         return self._known
 
@@ -54,17 +53,22 @@ class _Prices(Mapping[Sku, tuple[Decimal, tuple[str, ...]]]):
     def __iter__(self) -> Iterator[Sku]:
         return iter(self._read())
 
+    def __bool__(self) -> bool:
+        return bool(self._priced)
+
     def __len__(self) -> int:
         return len(self._read())
 
 
 def shown(*, store: Store, group_ids: Sequence[str], priced: Iterable[Priced]) -> dict[str, str]:
-    """The `ProductPromotion` of each of these skus that has one, as text by the sku's id. One call of the plug."""
-    if not has(PLUG):
+    """The `ProductPromotion` of each of these skus that has one, as text by the sku's id. One call of the plug, or none
+    where nothing has a price."""
+    rows = [row for row in priced if row.selling_price is not None] if has(PLUG) else []
+    if not rows:
         return {}
     found = plug(PLUG).shown(
         store.pk,
-        _Prices(priced, selectors.tree(store=store)),
+        _Prices(rows, selectors.tree(store=store)),
         group_id=group_ids[0] if group_ids else None,
         now=timezone.now(),
     )

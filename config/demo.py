@@ -127,35 +127,13 @@ def _fill(store: Store) -> None:
     shopper = accounts.build(store=store, **SHOPPER)
     for name in EXTRAS:
         import_module(f"{name}.demo").build(store=store, user_id=shopper.pk, customer_id=shopper.customer_id)
-    _fill_shops(store)
+    catalog.spread(store=store)  # the shops are there now
     with transaction.atomic():
         fresh = Store.objects.select_for_update().get(pk=store.pk)
         fresh.metadata = fresh.metadata | {"demo": version}
         fresh.debug_mode = True
         fresh.save(update_fields=["metadata", "debug_mode", "modified_at"])
     selectors.forget()
-
-
-def _fill_shops(store: Store) -> None:
-    """Moves part of what lies in the warehouse to shops that have nothing yet, so that it can be collected there."""
-    from catalog import stock
-    from catalog.places import LocationStock
-
-    selectors.forget()
-    warehouse = selectors.default_location(store=store)
-    for shop in selectors.locations(store=store).values():
-        if not shop.can_collect or LocationStock.objects.filter(store=store, location=shop).exists():
-            continue
-        rows = LocationStock.objects.filter(store=store, location=warehouse, on_hand__gte=8).select_related("variant")
-        for row in rows.order_by("variant_id"):
-            stock.transfer(
-                store=store,
-                variant=row.variant,
-                source=warehouse,
-                target=shop,
-                quantity=row.on_hand // 4,
-                note="Demo",
-            )
 
 
 def _version() -> str:

@@ -8,11 +8,13 @@ import pytest
 from django.core.files.storage import default_storage
 from PIL import Image
 
-from catalog import demo, selectors
+from catalog import audit, demo, selectors
 from catalog.models import BundleItem, Category, Price, Product, ProductImage, Stock, Variant
+from catalog.places import LocationStock
 from catalog.plugs import DefaultCatalog
 from storefront import selectors as kernel
 from storefront.contracts import Sku
+from storefront.models import StockLocation
 from tests.contract import assert_component, assert_matches
 
 pytestmark = pytest.mark.django_db
@@ -111,3 +113,18 @@ def test_synthetic_products_fill_a_store_up_to_a_number(store: Any, get: Any) ->
     assert {len(product["variants"]) for product in content["products"]} == {0, 3}
     for item in get("/catalog/skus?limit=5").json()["content"]["skus"]:
         assert_component("Item", item)
+
+
+def test_shops_where_goods_are_collected_have_some_of_them(store: Any) -> None:
+    demo.build(store=store, pictures=False)
+    shops = [StockLocation.objects.create(store=store, name=name, can_collect=True) for name in ("Fort", "Bandra")]
+    StockLocation.objects.create(store=store, name="Yard")
+    demo.spread(store=store)
+    before = list(LocationStock.objects.order_by("pk").values_list("pk", "on_hand"))
+    demo.spread(store=store)
+    assert list(LocationStock.objects.order_by("pk").values_list("pk", "on_hand")) == before
+    for shop in shops:
+        assert LocationStock.objects.filter(location=shop, on_hand__gt=0).count() > 10
+    assert not LocationStock.objects.filter(location__name="Yard").exists()
+    assert not list(audit.mismatches())
+    assert not Product.objects.filter(type="physical", weight=0).exists()
