@@ -12,7 +12,7 @@ class CatalogConfig(AppConfig):
         from storefront import events, outbox
         from storefront.middleware import allow_uploads
 
-        from . import changes
+        from . import changes, promotions
         from .reviews import media
         from .reviews import services as reviews
         from .search import index
@@ -22,6 +22,8 @@ class CatalogConfig(AppConfig):
         events.on("sweep", jobs.sweep)
         outbox.register(jobs.QUEUE, jobs.drain)
         events.on("sweep", changes.prune)
+        for change in ("offer.published", "offer.stopped", "offer.expired"):
+            events.on(change, promotions.changed)
         events.on("catalog.deleting", reviews.drop_files)
         events.on("shopper.erased", reviews.forget_shopper)
         allow_uploads(r"/api/v1/[^/]+/storefront/catalog/products/[^/]+/reviews", media.MAX_REQUEST_BYTES)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-import orjson
+from django.db import transaction
 from django.utils import timezone
 
+from storefront import wire
+from storefront.conf import conf
 from storefront.contracts import Sku
 from storefront.models import Store
 from storefront.plugs import has, plug
+from storefront.selectors import ShortMemory
 
-from . import selectors
+from . import changes, selectors
 from .selectors import Row, Tree
 from .serializers import exact
 
@@ -72,12 +76,27 @@ def shown(*, store: Store, group_ids: Sequence[str], priced: Iterable[Priced]) -
         group_id=group_ids[0] if group_ids else None,
         now=timezone.now(),
     )
-    return {sku.variant_id or sku.product_id: orjson.dumps(said).decode() for sku, said in found.items()}
+    return {sku.variant_id or sku.product_id: wire.dumps(said).decode() for sku, said in found.items()}
+
+
+_versions: ShortMemory[str] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)
 
 
 def version(*, store: Store) -> str:
-    """Part of a cached answer's key: differs when other promotions are to be shown."""
-    return str(plug(PLUG).version(store.pk, now=timezone.now())) if has(PLUG) else ""
+    """Part of a cached answer's key: differs when other promotions are to be shown. Asked every few seconds, so what
+    begins or ends by the clock is seen that much later."""
+    if not has(PLUG):
+        return ""
+    found = _versions.get(store.pk)
+    if found is None:  # "" is a version too
+        found = _versions.put(store.pk, str(plug(PLUG).version(store.pk, now=timezone.now())))
+    return found
+
+
+def changed(*, store: Store, **_: Any) -> None:
+    """Listens to what happens to offers: caches of the catalogue must ask again."""
+    changes.note(store_id=store.pk)
+    transaction.on_commit(partial(_versions.drop, store.pk))
 
 
 def of_items(rows: Iterable[Row]) -> Iterator[Priced]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,8 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog.models import BundleItem, Product
 from catalog.plugs import DefaultCatalog
+from storefront import events
+from storefront.conf import Conf
 from storefront.contracts import Sku
 from tests.catalog.factories import make_category, make_group, make_price, make_product, variants_of
 from tests.contract import assert_matches
@@ -141,19 +143,46 @@ def test_one_call_a_page_and_no_statement_more(store: Any, get: Any, configure: 
     assert with_promotions[0] <= 3 and with_promotions[1] <= 4
 
 
-def test_a_kept_answer_ends_with_its_promotions(store: Any, get: Any) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_kept_answer_ends_with_its_promotions(store: Any, get: Any, configure: Any) -> None:
+    configure(STORE_CACHE_SECONDS=600)
     tea = make_product(store)
     path = f"/catalog/products/{tea.pk}"
     tag = get(path)["ETag"]
     assert get(path, If_None_Match=tag).status_code == 304
     Fake.live, Fake.number = {Sku(tea.pk): OFF}, 1
+    events.send("offer.published", store=store, offer_id="summer")
     again = get(path, If_None_Match=tag)
     assert said(content(again)["product"]) == SUMMER and again["ETag"] != tag
 
 
+def test_a_promotion_that_begins_by_the_clock_is_seen_once_the_version_is_asked_for_again(
+    store: Any, get: Any, configure: Any
+) -> None:
+    configure(STORE_CACHE_SECONDS=0)
+    make_product(store)
+    tag = get("/catalog/products")["ETag"]
+    Fake.number = 1
+    assert get("/catalog/products", If_None_Match=tag).status_code == 200
+
+
+def test_our_own_promotions_keep_to_the_budget(store: Any, get: Any, configure: Any) -> None:
+    configure(PRODUCT_PROMOTIONS=Conf.PRODUCT_PROMOTIONS, STORE_CACHE_SECONDS=600)
+    product = make_product(store, variants=("S", "M"))
+    for path, most in (("/catalog/products", 3), (f"/catalog/products/{product.pk}", 4), ("/catalog/skus", 3)):
+        get(path)
+        with CaptureQueriesContext(connection) as captured:
+            get(path)
+        assert len(captured) <= most, path
+
+
 def test_answers_with_promotions_match_the_contract(store: Any, get: Any) -> None:
     tea = make_product(store, variants=("S",))
-    Fake.live = {Sku(tea.pk, variants_of(tea)[0].pk): OFF}
+    exact = {
+        "starts_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "details": OFF["details"] | {"discount_percent": Decimal("7.5")},
+    }
+    Fake.live = {Sku(tea.pk, variants_of(tea)[0].pk): OFF | exact}
     assert_matches("list-products", get("/catalog/products"))
     assert_matches("list-skus", get("/catalog/skus"))
     assert_matches("get-product-detail", get(f"/catalog/products/{tea.pk}"))

@@ -72,8 +72,8 @@ def test_categories_come_with_those_above_them_and_cost_no_query(store: Any, con
     with CaptureQueriesContext(connection) as captured:
         found = catalog.sellables(store.pk, skus)
     assert len(captured) == 1
-    assert found[skus[0]].category_ids == (black.pk, tea.pk, root.pk, gifts.pk)
-    assert found[skus[1]].category_ids == (tea.pk, root.pk, black.pk)
+    assert found[skus[0]].category_ids == (black.pk, gifts.pk, tea.pk, root.pk)
+    assert found[skus[1]].category_ids == (tea.pk, black.pk, root.pk)
 
 
 def test_a_variant_weighs_what_it_says_or_what_its_product_does(store: Any) -> None:
