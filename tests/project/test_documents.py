@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,3 +112,9 @@ def test_pinned_packages_are_those_of_the_package_metadata() -> None:
         if line and line[0] not in "#-"
     }
     assert declared == pinned
+
+
+def test_every_script_of_the_published_client_can_be_started() -> None:
+    folder = ROOT / "tests" / "client"
+    started = json.loads((folder / "package.json").read_text())["scripts"]
+    assert started == {path.stem: f"node {path.name}" for path in sorted(folder.glob("*.mjs"))}
