@@ -6,11 +6,13 @@ an order calls run in its transaction and lock the lines they touch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -209,12 +211,29 @@ def _enter(
     )
 
 
-def discrepancies(*, store: Store) -> list[str]:
-    """Lines whose ledger or holds do not add up to what they say; for tests and `manage.py verify_credit`."""
-    found = []
-    for line in CreditLine.objects.filter(store=store).order_by("pk"):
-        owed = line.entries.filter(store=store).aggregate(total=Sum("amount"))["total"] or ZERO
-        held = line.holds.filter(store=store, state=CreditHold.State.HELD).aggregate(total=Sum("amount"))["total"]
-        if owed != line.utilised or (held or ZERO) != line.held:
-            found.append(line.pk)
-    return found
+class Mismatch(NamedTuple):
+    """A line whose column says something else than the rows behind it."""
+
+    store_id: str
+    customer_id: str
+    what: str  # utilised | held
+    kept: Decimal
+    counted: Decimal
+
+
+def mismatches(*, store_id: str | None = None) -> Iterator[Mismatch]:
+    """Lines that owe something else than their ledger says, or hold something else than their orders. One query."""
+    lines = CreditLine.objects.all() if store_id is None else CreditLine.objects.filter(store=store_id)
+    mine = {"store": OuterRef("store"), "line": OuterRef("pk")}
+    entries = CreditEntry.objects.filter(**mine).order_by().values("line").annotate(found=Sum("amount"))
+    holds = CreditHold.objects.filter(**mine, state=CreditHold.State.HELD).order_by().values("line")
+    zero = Value(ZERO, output_field=CreditEntry._meta.get_field("amount"))
+    rows = lines.annotate(
+        counted_utilised=Coalesce(Subquery(entries.values("found")), zero),
+        counted_held=Coalesce(Subquery(holds.annotate(found=Sum("amount")).values("found")), zero),
+    ).exclude(utilised=F("counted_utilised"), held=F("counted_held"))
+    for row in rows.order_by("store", "pk").iterator():
+        for what in ("utilised", "held"):
+            kept, counted = getattr(row, what), getattr(row, f"counted_{what}").quantize(Decimal("0.001"))
+            if kept != counted:
+                yield Mismatch(row.store_id, row.customer_id, what, kept, counted)

@@ -25,12 +25,14 @@ from schemathesis.specs.openapi.checks import (
 from accounts.models import User
 from catalog import demo
 from customers.models import KycDocumentType
+from payments import credit
 from storefront import schema as our_schema
 from storefront import selectors, services
 from storefront.models import Store
 from tests.api import shoppers
 from tests.api.test_object_access import ACCOUNT, ADDRESS, DOCUMENT
 from tests.conftest import Api
+from tests.payments.factories import mandate_row
 
 CASES = int(os.environ.get("FUZZ_CASES", "12"))  # of each operation; the bar's 50 take some minutes
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -105,6 +107,8 @@ def holder(shop: Api, django_db_blocker: Any) -> Api:
         ):
             (made,) = api.post(f"/customers/{api.user_id}/{path}", body).json()["content"].values()
             api.own[name] = made["id"]  # type: ignore[attr-defined]
+        credit.open_line(store=shop.store, customer_id=api.user_id)
+        api.own["mandate_id"] = mandate_row(shop.store, api.user_id).pk  # type: ignore[attr-defined]
     return api
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,7 +66,7 @@ def test_a_hold_is_utilised_or_given_back_and_repeating_is_harmless(store: Store
     assert amounts(line) == (300, 0, 700)
     entry = CreditEntry.objects.get(kind="utilise")
     assert (entry.amount, entry.utilised_after, entry.order_id) == (300, 300, "one")
-    assert credit.discrepancies(store=store) == []
+    assert list(credit.mismatches(store_id=store.pk)) == []
 
 
 def test_more_than_is_left_is_refused_to_the_last_unit(store: Store, line: CreditLine) -> None:
@@ -119,7 +122,7 @@ def test_a_repayment_counts_once_and_never_more_than_the_order_owes(store: Store
     assert credit.repay(**where, amount=Decimal(500), key="debit:3") == 0
     assert credit.repay(**{**where, "order_id": "two"}, amount=Decimal(5), key="debit:4") == 0
     assert amounts(line) == (0, 0, 1000)
-    assert credit.discrepancies(store=store) == []
+    assert list(credit.mismatches(store_id=store.pk)) == []
 
 
 # --- staff ------------------------------------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ def test_a_correction_needs_a_reason_and_stays_within_the_line(store: Store, lin
         (30, "hugo"),
         (50, "hugo"),
     ]
-    assert credit.discrepancies(store=store) == []
+    assert list(credit.mismatches(store_id=store.pk)) == []
 
 
 def test_the_ledger_is_only_added_to(line: CreditLine) -> None:
@@ -196,6 +199,31 @@ def test_the_ledger_is_only_added_to(line: CreditLine) -> None:
 def test_the_database_keeps_a_line_within_its_limits(line: CreditLine, change: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         CreditLine.objects.filter(pk=line.pk).update(**change)
+
+
+def verify(*arguments: str) -> tuple[str, int]:
+    out = StringIO()
+    try:
+        call_command("verify_credit", *arguments, stdout=out)
+    except SystemExit as ended:
+        return out.getvalue(), int(str(ended.code))
+    return out.getvalue(), 0
+
+
+def test_lines_that_do_not_add_up_are_told(store: Store, other_store: Store, line: CreditLine) -> None:
+    hold(store, "one", "300")
+    claims.confirm(store_id=store.pk, owner="one")
+    hold(store, "two", "5")
+    open_with(store, "ben", 10, 10)
+    assert verify() == ("2 credit lines add up.\n", 0)
+    CreditLine.objects.filter(pk=line.pk).update(utilised=Decimal(299), held=Decimal(6))
+    text, code = verify()
+    assert code == 1 and "asha  utilised: kept 299.000, counted 300.000" in text and "held: kept 6.000" in text
+    text, code = verify("--store", store.pk, "--json")
+    assert (code, [row["what"] for row in json.loads(text)["mismatches"]]) == (1, ["utilised", "held"])
+    assert verify("--store", other_store.pk) == ("0 credit lines add up.\n", 0)
+    with pytest.raises(CommandError):
+        verify("--store", "nowhere")
 
 
 class AnyHistory(TestCase):
@@ -239,4 +267,4 @@ class AnyHistory(TestCase):
                 continue
         line.refresh_from_db()
         assert line.utilised >= 0 and line.held >= 0 and line.balance >= 0
-        assert credit.discrepancies(store=store) == []
+        assert list(credit.mismatches(store_id=store.pk)) == []

@@ -257,7 +257,7 @@ def test_a_success_pays_back_what_the_order_owes_of_the_credit_line(
     work()
     line.refresh_from_db()
     assert (line.utilised, line.balance) == (0, 1000)
-    assert credit.discrepancies(store=store) == []
+    assert list(credit.mismatches(store_id=store.pk)) == []
 
 
 # --- the table --------------------------------------------------------------------------------------------------------

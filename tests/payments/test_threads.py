@@ -145,7 +145,7 @@ def test_a_credit_line_is_never_overspent(store: Store) -> None:
     line.refresh_from_db()
     assert line.balance == 0
     assert line.utilised == 10 * sum(held[1::2])
-    assert credit.discrepancies(store=store) == []
+    assert list(credit.mismatches(store_id=store.pk)) == []
 
 
 def test_orders_and_repayments_at_once_add_up(store: Store) -> None:
@@ -168,7 +168,7 @@ def test_orders_and_repayments_at_once_add_up(store: Store) -> None:
         in_parallel(lambda _twice: claims.confirm(store_id=store.pk, owner=owner), 2)
 
     in_parallel(act, 20, workers=6)
-    assert credit.discrepancies(store=store) == []
+    assert list(credit.mismatches(store_id=store.pk)) == []
     assert CreditLine.objects.get().balance >= 0
 
 
