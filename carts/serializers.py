@@ -245,7 +245,8 @@ class ServiceabilityIn(serializers.Serializer[Any]):
         max_length=12, required=False, allow_null=True, allow_blank=True, default=None
     )
     cart_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
-    items = _SkuIn(many=True, required=False, allow_null=True, max_length=rules.MAX_LINES)  # type: ignore[call-arg]
+    # With `many=True` the entries would be nullable as well.
+    items: Any = serializers.ListSerializer(child=_SkuIn(), required=False, allow_null=True, max_length=rules.MAX_LINES)
     fulfillment_type = serializers.ChoiceField(choices=KINDS, required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

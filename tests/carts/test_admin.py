@@ -212,7 +212,7 @@ def test_the_page_shows_each_amount_and_why_a_wish_does_not_count(
     for told in (
         "− ₹ 23.60",
         "CGST 9%",
-        "₹ 16.20",
+        "₹ 19.80",
         "₹ 47.20",
         "₹ 259.60",
         "− ₹ 50.00",

@@ -390,7 +390,7 @@ def test_goods_can_be_asked_about_in_a_cart_and_without_one(api: Api, cart: Cart
             assert found["is_serviceable"] is able
             units = [item["unserviceable_quantity"] for item in found["unserviceable_items"]]
             assert units == ([] if able else [2 if "cart_id" in subject else 1])
-    for sent in ({}, {"items": []}, {"items": [{}], "cart_id": cart.pk}):
+    for sent in ({}, {"items": []}, {"items": None}, {"items": [None]}, {"items": [{}], "cart_id": cart.pk}):
         assert_is_error(api.post("/fulfillment/serviceability", sent), 400, "validation_error")
 
 
