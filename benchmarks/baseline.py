@@ -266,6 +266,7 @@ PRODUCT_PAGE = """
 PRODUCT = """
     SELECT p.id, p.document, p.category_ids, p.type, p.detail_document FROM storefront_catalog_product p
     WHERE p.store_id = %s AND p.visible = TRUE AND (p.id = %s OR p.slug = %s)"""
+OFFERS_VERSION = "SELECT version FROM storefront_promotions_rulebook WHERE store_id = %s"
 CART = """
     SELECT id, user_id, version, expires_at, metadata, customer_note, billing_address, shipping_address
     FROM storefront_carts_cart WHERE store_id = %s AND user_id = %s AND closed_at IS NULL AND id = %s"""
@@ -287,7 +288,7 @@ def _marks(number: int) -> str:
 
 def variants_sql(number: int) -> str:
     return f"""
-        SELECT v.product_id, v.is_standalone, v.is_default, v.document, {OFFER}
+        SELECT v.product_id, v.is_standalone, v.is_default, v.id, v.document, {OFFER}
         FROM storefront_catalog_variant v {OFFER_JOINS}
         WHERE v.product_id IN ({_marks(number)}) AND (v.store_id = %s) IS TRUE AND v.visible = TRUE
         ORDER BY v.product_id, v.sort_order, v.created_at, v.id"""
@@ -295,7 +296,7 @@ def variants_sql(number: int) -> str:
 
 def components_sql(number: int) -> str:
     return f"""
-        SELECT b.bundle_id, b.quantity, v.item_document, p.category_ids, p.type, {OFFER}
+        SELECT b.bundle_id, b.quantity, v.id, v.product_id, v.item_document, p.category_ids, p.type, {OFFER}
         FROM storefront_catalog_bundleitem b JOIN storefront_catalog_variant v ON v.id = b.component_id
         JOIN storefront_catalog_product p ON p.id = v.product_id {OFFER_JOINS}
         WHERE b.bundle_id IN ({_marks(number)}) AND (b.store_id = %s) IS TRUE AND v.visible = TRUE
@@ -562,17 +563,19 @@ class Application:
         components: dict[str, list[str]] = {pk: [] for pk in bundles}
         if bundles:
             found = database.rows(components_sql(len(bundles)), [store.default_group_id, *bundles, store.id])
-            for bundle_id, quantity, document, category_ids, kind, *offer in found:
+            for bundle_id, quantity, _pk, _product_id, document, category_ids, kind, *offer in found:
                 live, _, shipping, _, _ = self._live(store, offer, kind)
                 components[bundle_id].append(
                     f"{document[:-1]},{live},{_categories(store, category_ids)},"
                     f'"shipping":{shipping},"quantity":{quantity}}}'
                 )
+        # Which promotions run; without any there is nothing to show. What they would be, this yardstick leaves out.
+        database.rows(OFFERS_VERSION, [store.id])
         texts = []
         for row in rows:
             pk, document, category_ids, kind = row[:4]
             inner, there, backorder, pricing, shipping = [], False, False, "", ""
-            for _product_id, is_standalone, is_default, variant_document, *offer in variants[pk]:
+            for _product_id, is_standalone, is_default, _pk, variant_document, *offer in variants[pk]:
                 live, price, ships, left, orderable = self._live(store, offer, kind)
                 there, backorder = there or left, backorder or orderable
                 if not is_standalone:

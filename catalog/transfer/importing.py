@@ -38,7 +38,7 @@ from ..models import (
 from ..places import LocationStock
 from .details import Details
 from .pictures import Fetched
-from .rows import BadCell, Row, colour, split
+from .rows import CLEAR, BadCell, Row, colour, split
 
 
 @dataclass(slots=True)
@@ -598,7 +598,7 @@ def _named_choices(rows: Iterable[Row]) -> set[str]:
     found = {name for row in rows for name, _code in row.options.values()}
     for row in rows:
         for cell in row.facts.values():
-            found |= {colour(entry)[0] for entry in split(cell) if len(entry) <= 70}
+            found |= {colour(entry)[0] for entry in split(cell) if len(entry) <= 70 and cell != CLEAR}
     return found
 
 
