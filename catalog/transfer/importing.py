@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -598,7 +599,9 @@ def _named_choices(rows: Iterable[Row]) -> set[str]:
     found = {name for row in rows for name, _code in row.options.values()}
     for row in rows:
         for cell in row.facts.values():
-            found |= {colour(entry)[0] for entry in split(cell) if len(entry) <= 70 and cell != CLEAR}
+            for entry in split(cell) if cell != CLEAR else ():
+                with suppress(BadCell):  # a text that is too long for an entry, and perhaps none
+                    found.add(colour(entry)[0])
     return found
 
 

@@ -113,6 +113,12 @@ def test_a_fact_that_does_not_fit_costs_its_row_only(store: Any, attributes: Any
     assert not AttributeChoice.objects.filter(name="Wide").exists()
 
 
+def test_a_long_text_is_no_entry_of_a_list(store: Any, attributes: Any) -> None:
+    content = f"product,name,attribute:care,attribute:fit\na,A,{'wash ' * 13},\nb,B,,{'w' * 65}\n"
+    assert problems(load(store, content)) == [(3, "attribute:fit")]
+    assert len(facts("a")["care"]) == 65
+
+
 def test_a_bundle_holds_what_its_row_says(store: Any) -> None:
     make_product(store, slug="cup", sku="CUP-1")
     shirt = make_product(store, slug="shirt", variants=("S",))
