@@ -26,6 +26,7 @@ COMPLETE_TAGS = (
     "catalog",
     "common",
     "coupons-promotions",
+    "customers",
     "fulfillment",
     "store",
     "wishlist",
