@@ -46,6 +46,16 @@ class StoreOffers:
     """See `storefront.contracts.Offers`. Sees what is listed for the shopper (D-30); a limit or a login that is lacking
     is a reason, not being of the right customers is none of the shopper's business."""
 
+    def judge(self, quote: Quote, offer: LiveOffer) -> contracts.Offer:
+        """The verdict on one offer, live or not, listed for the shopper or not: for staff who try it out."""
+        caller = Caller.of_quote(quote, quote.now or timezone.now())
+        known = eligibility.standing(caller, [offer])
+        if offer.kind == Kind.COUPON:
+            verdicts = _coupons(baskets.without_coupon(quote), quote, [offer], caller, known)
+        else:
+            verdicts = _promotions(quote, [offer], caller, known)
+        return _offer(verdicts[0], [], baskets.of_quote(quote), _names(quote, verdicts), quote)
+
     def evaluate(self, quote: Quote, *, kind: str) -> list[contracts.Offer]:
         """One query for the version, one for codes, one for uses; one for segments and a call of PURCHASES and of
         CATALOG where offers ask for them."""

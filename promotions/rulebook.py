@@ -106,6 +106,10 @@ class Book:
                 else:
                     self._categories.setdefault(target.category_id, []).append(offer)
 
+    def with_trial(self, offer: LiveOffer) -> Book:
+        """The same book with one more offer, in the place of what it has of it; in memory only."""
+        return Book("", (self.offers | {offer.id: offer}).values())
+
     def candidates(self, basket: Basket, now: datetime) -> list[LiveOffer]:
         """Those that run and whose rule names something that is in the basket."""
         return self.about(basket.product_ids, basket.variant_ids, basket.category_ids, now)

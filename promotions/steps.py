@@ -30,12 +30,24 @@ class PromotionFacts(NamedTuple):
 
 
 class Promotions:
-    """Automatic promotions, in sequence (D-34). What they leave is `promotions` in the quote's facts."""
+    """Automatic promotions, in sequence (D-34). What they leave is `promotions` in the quote's facts.
+
+    With a `trial` (see `trying`) one more promotion is live, for these quotes alone.
+    """
+
+    def __init__(self, trial: LiveOffer | None = None) -> None:
+        self.trial = trial
+
+    def trying(self, offer: LiveOffer) -> Promotions:
+        """The same step with this offer in the place of what is live of it; nothing is written."""
+        return type(self)(trial=offer)
 
     def gather(self, quote: Quote) -> PromotionFacts | None:
         """One query; a second one when a promotion that may fit has a limit or names its customers."""
         now = quote.now or timezone.now()
         book = rulebook.book(quote.store_id, Kind.PROMOTION, rulebook.version(quote.store_id))
+        if self.trial is not None and self.trial.kind == Kind.PROMOTION:
+            book = book.with_trial(self.trial)
         if not book.offers:
             return None
         basket = baskets.of_quote(quote)
@@ -85,14 +97,30 @@ class CouponFacts(NamedTuple):
 
 
 class Coupon:
-    """The cart's coupon, on what promotions left. What it leaves is `coupon` in the quote's facts, or a refusal."""
+    """The cart's coupon, on what promotions left. What it leaves is `coupon` in the quote's facts, or a refusal.
+
+    With a `trial` (see `trying`) carts without a code have that coupon.
+    """
+
+    def __init__(self, trial: LiveOffer | None = None) -> None:
+        self.trial = trial
+
+    def trying(self, offer: LiveOffer) -> Coupon:
+        """The same step with this offer as if it were live and the cart had a code of it; nothing is written."""
+        return type(self)(trial=offer)
 
     def gather(self, quote: Quote) -> CouponFacts | None:
         """One query, none without a code; more only where the coupon asks for more than who it is for."""
-        if not quote.coupon_code:
+        trial = self.trial is not None and self.trial.kind == Kind.COUPON and not quote.coupon_code
+        if not quote.coupon_code and not trial:
             return None
         now = quote.now or timezone.now()
         caller = Caller.of_quote(quote, now)
+        if self.trial is not None and trial:
+            refused = eligibility.refusal(self.trial, caller, eligibility.standing(caller, [self.trial]))
+            return (
+                CouponFacts(refused) if refused else CouponFacts(None, self.trial, names=self._names(quote, self.trial))
+            )
         key = code_key(quote.coupon_code)
         found = sql.find_code(store_id=quote.store_id, key=key, customer_id=caller.customer_id) if key else None
         if found is None or found.state not in (State.LIVE, State.EXPIRED):

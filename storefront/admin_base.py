@@ -160,6 +160,7 @@ Admin = TypeVar("Admin", bound="type[PlainModelAdmin[Any]]")
 MENU: dict[str, tuple[Any, int]] = {
     "shop": (_("Shop"), 10),
     "customers": (_("Customers"), 20),
+    "promotions": (_("Promotions"), 25),
     "carts": (_("Carts"), 30),
     "delivery": (_("Delivery"), 32),
     "wallets": (_("Loyalty and credit"), 36),

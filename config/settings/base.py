@@ -226,6 +226,7 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = VAR_DIR / "media"
 FILE_UPLOAD_PERMISSIONS = 0o644
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12_582_912
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a rule of many products is a form of many rows
 
 # --- mail -----------------------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", default="")

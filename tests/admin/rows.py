@@ -49,6 +49,8 @@ from fulfillment.models import DeliverySettings, RateSlab, ShippingMethod, Shipp
 from messaging import wording
 from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
 from payments.models import CreditLine, Errand, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
+from promotions import services as offers
+from promotions.models import Coupon, Promotion
 from storefront import crypto, services
 from storefront.ids import new_ulid
 from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, StockLocation, Store, StoreTemplate
@@ -290,6 +292,17 @@ def _earning(store: Store, number: int) -> Earning:
     )
 
 
+def _offer(kind: str) -> Callable[[Store, int], Any]:
+    def make(store: Store, number: int) -> Any:
+        facts: dict[str, Any] = {"details": {"discount_type": "percentage", "discount_percent": 5 + number}}
+        if kind == "coupon":
+            facts["codes"] = [f"CODE-{number}", f"WORD-{number}"]
+        made = offers.create_offer(store=store, kind=kind, type="discount", name=f"Offer {number}", **facts)
+        return (Coupon if kind == "coupon" else Promotion).objects.get(pk=made.pk)
+
+    return make
+
+
 def _rate(store: Store, number: int) -> ZoneRate:
     zone = ShippingZone.objects.create(store=store, name=f"Zone {number}", states=["29"], pincodes="5600*, 400001")
     method = ShippingMethod.objects.create(store=store, name=f"Method {number}", kind="weight")
@@ -322,6 +335,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Cart: _cart,
     Category: lambda store, number: Category.objects.create(store=store, name=f"Leaf {number}", slug=f"leaf-{number}"),
     Channel: lambda store, number: Channel.objects.create(store=store, name=f"Channel {number}"),
+    Coupon: _offer("coupon"),
     CreditAccount: _credit,
     Customer: lambda store, number: _user(store, number).customer,
     CountryState: lambda store, number: CountryState.objects.create(
@@ -352,6 +366,7 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     PaymentProvider: lambda store, number: payment_rows.provider_row(store, f"provider-{number}"),
     Product: _product,
     Programme: _programme,
+    Promotion: _offer("promotion"),
     ProviderAccount: _account,
     SecurityEvent: lambda store, number: SecurityEvent.objects.create(
         store=store, kind="login", user_id=_user(store, number).pk
