@@ -180,7 +180,7 @@ def test_the_dashboard_needs_no_more_queries_for_more_rows_and_stores(staff, sto
             _code(home, used=True)
             SecurityEvent.objects.create(store=home, kind="login", created_at=at)
     assert first_look() == few
-    assert few <= 14
+    assert few <= 24  # each tile and chart is one bounded aggregate; their answers are kept for a minute
 
 
 def test_figures_are_kept_for_a_minute_for_each_store_alone(staff, store, other_store):

@@ -33,6 +33,7 @@ STORE = {
     "message_fallback_3": "",
     "cart_login_strategy": "merge",
     "cart_days": "30",
+    "cart_abandoned_hours": "24",
     "logo_url": "/logo.svg",
     "instagram": "https://instagram.com/tea",
     "metadata": "{}",

@@ -154,3 +154,22 @@ def test_a_dangerous_or_mistyped_setting_stops_the_start(
 def test_the_defaults_pass_the_checks() -> None:
     conf.cache_clear()
     assert not [message for message in run_checks(tags=["security"]) if str(message.id).startswith("storefront.")]
+
+
+def test_ids_sort_in_the_order_in_which_they_were_made_within_a_millisecond(monkeypatch):
+    from storefront import ids
+
+    moments = iter([1_700_000_000_000_000_000] * 1_000 + [1_699_999_999_900_000_000] * 1_000)
+    monkeypatch.setattr(ids.time, "time_ns", lambda: next(moments))
+    made = [ids.new_ulid() for _ in range(2_000)]
+    assert made == sorted(set(made))
+    assert all(ids.is_ulid(pk) for pk in made)
+
+
+def test_a_clock_that_was_far_ahead_does_not_keep_ids_there(monkeypatch):
+    from storefront import ids
+
+    moments = iter([1_900_000_000_000_000_000, 1_700_000_000_000_000_000])
+    monkeypatch.setattr(ids.time, "time_ns", lambda: next(moments))
+    ahead, right = ids.new_ulid(), ids.new_ulid()
+    assert right < ahead
