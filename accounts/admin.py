@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -13,8 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from storefront import privacy
 from storefront.admin_base import (
     ActionVariant,
+    CheckboxesWidget,
     ChoicesFilter,
     DateRangeFilter,
     DropdownFilter,
@@ -27,9 +30,10 @@ from storefront.admin_base import (
     masked_column,
     site,
 )
+from storefront.staff import trail
 
 from . import services
-from .models import OtpChallenge, SecurityEvent, Session, User
+from .models import MEDIA, TOPICS, ConsentRecord, OtpChallenge, SecurityEvent, Session, User
 
 STATES = {_("Active"): "success", _("Deactivated"): "warning", _("Deleted"): "danger", _("Ended"): "danger"}
 
@@ -65,11 +69,38 @@ class _Steps:
         return reverse(f"{site.name}:storefront_accounts_{row._meta.model_name}_change", args=[row.pk])
 
 
+def _switches() -> list[tuple[str, Any]]:
+    topics = {"transactional": _("About orders"), "promotional": _("Offers"), "newsletter": _("Newsletter")}
+    media = {"email": _("e-mail"), "sms": _("SMS"), "whatsapp": _("WhatsApp")}
+    return [(f"{topic}.{medium}", f"{topics[topic]}: {media[medium]}") for topic in TOPICS for medium in MEDIA]
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]
+    wanted = forms.MultipleChoiceField(
+        label=_("Wanted messages"), choices=_switches, required=False, widget=CheckboxesWidget
+    )
+
+    class Meta:
+        model = User
+        fields = ("first_name", "last_name", "host_user", "metadata")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = self.instance.preferences
+        self.initial["wanted"] = [f"{topic}.{medium}" for topic in TOPICS for medium in MEDIA if found[topic][medium]]
+
+    def preferences(self) -> dict[str, dict[str, bool]]:
+        wanted = self.cleaned_data["wanted"]
+        return {topic: {medium: f"{topic}.{medium}" in wanted for medium in MEDIA} for topic in TOPICS}
+
+
 @site.admin_for(User)
 class UserAdmin(_Steps, StoreModelAdmin):
     """Accounts are made by shoppers who prove a contact, so none is added here, and none is deleted but by erasing."""
 
     menu_order, icon = 10, "person"
+    personal = True
+    form = UserForm
     list_display = (
         "name",
         masked_column("email", title=_("E-mail")),
@@ -89,7 +120,7 @@ class UserAdmin(_Steps, StoreModelAdmin):
     search_help_text = _("The beginning of a name or e-mail address, the end of a phone number, or an id.")
     ordering = ("-created_at", "-pk")
     autocomplete_fields = ("host_user",)
-    actions_detail = ("end_sessions", "deactivate", "reactivate", "erase")
+    actions_detail = ("end_sessions", "deactivate", "reactivate", "export_data", "erase")
     readonly_fields = (
         "id",
         "customer_link",
@@ -109,7 +140,7 @@ class UserAdmin(_Steps, StoreModelAdmin):
         (None, {"fields": ("store", "id", "state", ("first_name", "last_name"))}),
         (_("Contacts"), {"fields": (("email", "is_email_verified"), ("phone", "is_phone_verified"))}),
         (_("Account"), {"fields": ("customer_link", "is_primary", "host_user", "login_methods", "has_password")}),
-        (_("More"), {"fields": ("notification_preferences", "metadata")}),
+        (_("More"), {"fields": ("wanted", "metadata")}),
         (_("Times"), {"fields": ("last_login_at", "created_at", "modified_at", "deactivated_at", "deleted_at")}),
     )
 
@@ -144,14 +175,20 @@ class UserAdmin(_Steps, StoreModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Only what staff may change, so that a contact verified meanwhile is not written back."""
-        obj.save(update_fields=[name for name in form.changed_data if name != "store"] + ["modified_at"])
+        own = [name for name in form.changed_data if name not in {"store", "wanted"}]
+        obj.save(update_fields=[*own, "modified_at"])
+        if "wanted" in form.changed_data:
+            services.set_preferences(
+                store=obj.store, user_id=obj.pk, preferences=form.preferences(), source=ConsentRecord.Source.ADMIN
+            )
 
     @action(description=_("End all sessions"), url_path="end-sessions", icon="logout", permissions=["change"])
     def end_sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         user = self._changeable(request, object_id)
         if request.method == "POST":
-            count = services.end_sessions_of(store=user.store, user_id=user.pk, now=timezone.now())
-            self.log_change(request, user, "Ended all sessions")
+            with transaction.atomic():
+                count = services.end_sessions_of(store=user.store, user_id=user.pk, now=timezone.now())
+                self.log_change(request, user, "Ended all sessions", action=trail.Action.END_SESSION)
             told = ngettext("%(count)d session has ended.", "%(count)d sessions have ended.", count)
             self.tell(request, told % {"count": count})
             return HttpResponseRedirect(self._back(user))
@@ -173,8 +210,9 @@ class UserAdmin(_Steps, StoreModelAdmin):
     def deactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         user = self._changeable(request, object_id)
         if request.method == "POST":
-            services.deactivate(store=user.store, user_id=user.pk, now=timezone.now())
-            self.log_change(request, user, "Deactivated")
+            with transaction.atomic():
+                services.deactivate(store=user.store, user_id=user.pk, now=timezone.now())
+                self.log_change(request, user, "Deactivated")
             self.tell(request, _("The account is deactivated."))
             return HttpResponseRedirect(self._back(user))
         return site.confirm(
@@ -191,8 +229,9 @@ class UserAdmin(_Steps, StoreModelAdmin):
     def reactivate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         user = self._changeable(request, object_id)
         if request.method == "POST":
-            services.reactivate(store=user.store, user_id=user.pk, now=timezone.now())
-            self.log_change(request, user, "Reactivated")
+            with transaction.atomic():
+                services.reactivate(store=user.store, user_id=user.pk, now=timezone.now())
+                self.log_change(request, user, "Reactivated")
             self.tell(request, _("The account is open again."))
             return HttpResponseRedirect(self._back(user))
         return site.confirm(
@@ -202,6 +241,25 @@ class UserAdmin(_Steps, StoreModelAdmin):
             button=_("Reactivate"),
             back=self._back(user),
         )
+
+    @action(description=_("Export all data"), url_path="export-data", icon="download", permissions=["export"])
+    def export_data(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = self.get_queryset(request).select_related("store").filter(pk=object_id).first()
+        if user is None or not self.has_export_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            return self.export_people(request, user, [privacy.Person(user.pk, user.customer_id)])
+        return site.confirm(
+            request,
+            title=_("Export all data"),
+            text=_("One file with all that is kept about %(name)s. Hand it to nobody else; the export is written down.")
+            % {"name": user},
+            button=_("Download"),
+            back=self._back(user),
+        )
+
+    def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("storefront_accounts.export_user"))
 
     @action(
         description=_("Erase"),
@@ -215,8 +273,9 @@ class UserAdmin(_Steps, StoreModelAdmin):
         if not self.has_erase_permission(request):
             raise PermissionDenied
         if request.method == "POST":
-            services.erase(store=user.store, user_id=user.pk, now=timezone.now())
-            self.log_change(request, user, "Erased")
+            with transaction.atomic():
+                services.erase(store=user.store, user_id=user.pk, now=timezone.now())
+                self.log_change(request, user, "Erased", action=trail.Action.ERASE)
             self.tell(request, _("The person is erased; the empty account stays for the orders that name it."))
             return HttpResponseRedirect(self._back(user))
         whom = _("%(name)s and every other user of this customer") if user.is_primary else _("%(name)s")
@@ -248,6 +307,7 @@ class SessionStateFilter(DropdownFilter):
 @site.admin_for(Session)
 class SessionAdmin(_Steps, ReadOnlyAdmin, StoreModelAdmin):
     menu_order, icon = 20, "devices"
+    personal = True
     list_display = ("user", "method", "place", "state", "last_used_at", "created_at")
     list_filter = (SessionStateFilter, ("end_reason", ChoicesFilter), ("created_at", DateRangeFilter))
     list_select_related = ("user",)
@@ -276,9 +336,11 @@ class SessionAdmin(_Steps, ReadOnlyAdmin, StoreModelAdmin):
 
     @action(description=_("End the selected sessions"), permissions=["end"])
     def end_selected(self, request: HttpRequest, queryset: models.QuerySet[Session]) -> None:
-        rows = list(queryset.select_related("store")[:500])
+        rows = list(queryset.select_related("store", "user")[:500])
         for session in rows:
-            services.end_session(store=session.store, session_id=session.pk, now=timezone.now())
+            with transaction.atomic():
+                services.end_session(store=session.store, session_id=session.pk, now=timezone.now())
+                self.log_change(request, session, "Ended", action=trail.Action.END_SESSION)
         told = ngettext("%(count)d session has ended.", "%(count)d sessions have ended.", len(rows))
         self.tell(request, told % {"count": len(rows)})
 
@@ -286,8 +348,9 @@ class SessionAdmin(_Steps, ReadOnlyAdmin, StoreModelAdmin):
     def end(self, request: HttpRequest, object_id: str) -> HttpResponse:
         session = self._changeable(request, object_id)
         if request.method == "POST":
-            services.end_session(store=session.store, session_id=session.pk, now=timezone.now())
-            self.log_change(request, session, "Ended")
+            with transaction.atomic():
+                services.end_session(store=session.store, session_id=session.pk, now=timezone.now())
+                self.log_change(request, session, "Ended", action=trail.Action.END_SESSION)
             self.tell(request, _("The session has ended."))
             return HttpResponseRedirect(self._back(session))
         return site.confirm(

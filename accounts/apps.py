@@ -9,12 +9,20 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import otp, selectors, services
+        from accounts import otp, privacy, selectors, services
         from messaging import consent, secrets
-        from storefront import events
+        from storefront import events, provided
+        from storefront import privacy as kernel_privacy
 
         secrets.register("otp", otp.reveal)
         consent.register(selectors.wants)
         events.on("sweep", services.purge)
         events.on("newsletter.changed", services.follow_newsletter)
         events.on("customer.invited", services.send_invitation)
+        provided.register("customer_ids_of_people", selectors.customer_ids_of_people)
+        kernel_privacy.register_people(privacy.AccountPeople())
+        kernel_privacy.register("account", privacy.account)
+        kernel_privacy.register("sessions", privacy.sessions)
+        kernel_privacy.register("security_log", privacy.security_log)
+        kernel_privacy.register("messages", privacy.messages)
+        kernel_privacy.register("consents", privacy.consents)

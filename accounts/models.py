@@ -58,6 +58,7 @@ class User(StoreScoped):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [("export_user", "Can export all data of a user")]
         constraints = [
             models.UniqueConstraint(
                 fields=["store", "email"],
@@ -150,6 +151,10 @@ class Session(StoreScoped):
     def __str__(self) -> str:
         return self.pk
 
+    @property
+    def customer_id(self) -> str:
+        return self.user.customer_id
+
 
 class RefreshToken(StoreScoped):
     """One refresh token of a session, known by the keyed hash of its `jti`; the token itself is never stored.
@@ -185,6 +190,31 @@ class RefreshToken(StoreScoped):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class ConsentRecord(StoreScoped):
+    """That somebody turned messages of a topic on or off, by which way. Rows are only added, and go with the person."""
+
+    class Source(models.TextChoices):
+        API = "api", _("In the shop")
+        ADMIN = "admin", _("By staff")
+        LINK = "link", _("Newsletter form or link")
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    topic = models.CharField(max_length=16, editable=False)
+    medium = models.CharField(max_length=10, editable=False)
+    granted = models.BooleanField(editable=False)
+    source = models.CharField(max_length=8, choices=Source.choices, editable=False)
+    network = models.CharField(max_length=45, blank=True, editable=False, help_text=_("The caller's, shortened."))
+    at = models.DateTimeField(_("when"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        indexes = [models.Index(fields=["store", "user", "-at"], name="sf_consent_user")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.medium} {'+' if self.granted else '-'}"
 
 
 class OtpChallenge(StoreScoped):

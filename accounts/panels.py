@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Count, Q
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,7 +16,7 @@ from messaging.models import Message
 from storefront import panels
 from storefront.admin_base import change_link, list_link, masked
 
-from .models import OtpChallenge, SecurityEvent, Session, User
+from .models import ConsentRecord, OtpChallenge, SecurityEvent, Session, User
 
 FEW_USED = 0.2  # below this share of codes used, somebody may be sending them for their cost alone
 ENOUGH_SENT = 20
@@ -89,24 +91,37 @@ def users_of_customer(request: HttpRequest, customer: Any) -> panels.Table:
     return panels.Table(
         headers=(_("Name"), _("E-mail"), _("Phone"), _("Last login")),
         rows=[
-            (change_link(user, user.full_name or user.pk), masked(user.email), masked(user.phone), user.last_login_at)
+            (
+                change_link(user, user.full_name or user.pk),
+                _contact(user.email, user.is_email_verified),
+                _contact(user.phone, user.is_phone_verified),
+                user.last_login_at,
+            )
             for user in users
         ],
         empty=_("Nobody has registered for this customer."),
     )
 
 
+def _contact(contact: str, verified: bool) -> str:
+    shown = masked(contact)
+    return f"{shown} ✓" if contact and verified else shown
+
+
 def messages_of_user(request: HttpRequest, user: User) -> panels.Table:
-    contacts = [contact for contact in (user.email, user.phone) if contact]
-    found = Message.objects.filter(store_id=user.store_id, to__in=contacts).order_by("-created_at")[:8]
+    return _messages(user.store_id, [contact for contact in (user.email, user.phone) if contact])
+
+
+def _messages(store_id: str, contacts: Collection[str]) -> panels.Table:
+    found = Message.objects.filter(store_id=store_id, to__in=contacts).order_by("-created_at")[:8]
     return panels.Table(
         headers=(_("Message"), _("Channel"), _("Status"), _("When")),
         rows=[
             (change_link(row, row.template), row.get_current_channel_display(), row.status.label, row.created_at)
             for row in found
         ],
-        link=list_link(Message, to__exact=contacts[0]) if len(contacts) == 1 else "",
-        empty=_("Nothing was sent to this user."),
+        link=list_link(Message, q=next(iter(contacts))) if len(contacts) == 1 else "",
+        empty=_("Nothing was sent lately."),
     )
 
 
@@ -120,6 +135,49 @@ def sessions_of_user(request: HttpRequest, user: User) -> panels.Table:
         ],
         link=list_link(Session, q=user.pk),
         empty=_("This user has not logged in lately."),
+    )
+
+
+def consents_of_user(request: HttpRequest, user: User) -> panels.Table:
+    found = ConsentRecord.objects.filter(store_id=user.store_id, user_id=user.pk).order_by("-at", "-pk")[:10]
+    return panels.Table(
+        headers=(_("When"), _("Messages"), _("By"), _("Wanted"), _("Source"), _("Network")),
+        rows=[
+            (row.at, row.topic, row.medium, _("yes") if row.granted else _("no"), row.get_source_display(), row.network)
+            for row in found
+        ],
+        empty=_("Nothing was changed since this person registered."),
+    )
+
+
+def _of_customer(customer: Any) -> Any:
+    return User.objects.filter(store_id=customer.store_id, customer_id=customer.pk)
+
+
+def messages_of_customer(request: HttpRequest, customer: Any) -> panels.Table:
+    """Two queries."""
+    people = _of_customer(customer).values_list("email", "phone")[:20]
+    contacts = {contact for person in people for contact in person if contact}
+    return _messages(customer.store_id, contacts)
+
+
+def sessions_of_customer(request: HttpRequest, customer: Any) -> panels.Table:
+    """One query."""
+    found = Session.objects.filter(store_id=customer.store_id, user__in=_of_customer(customer), ended_at=None)
+    rows = found.filter(expires_at__gt=timezone.now()).select_related("user").order_by("-last_used_at")[:10]
+    return panels.Table(
+        headers=(_("Session"), _("User"), _("How"), _("Place of sale"), _("Last used")),
+        rows=[
+            (
+                change_link(row),
+                change_link(row.user),
+                row.method,
+                row.channel.get("name", "–"),
+                row.last_used_at,
+            )
+            for row in rows
+        ],
+        empty=_("Nobody of this customer is logged in."),
     )
 
 
@@ -195,4 +253,28 @@ panels.register(
     compute=events_of_user,
     permission="storefront_accounts.view_securityevent",
     order=30,
+)
+panels.register(
+    "storefront_accounts.user",
+    title=gettext_lazy("Consent"),
+    icon="fact_check",
+    compute=consents_of_user,
+    permission="storefront_accounts.view_consentrecord",
+    order=35,
+)
+panels.register(
+    "storefront_customers.customer",
+    title=gettext_lazy("Sessions"),
+    icon="devices",
+    compute=sessions_of_customer,
+    permission="storefront_accounts.view_session",
+    order=70,
+)
+panels.register(
+    "storefront_customers.customer",
+    title=gettext_lazy("Messages"),
+    icon="mail",
+    compute=messages_of_customer,
+    permission="storefront_messaging.view_message",
+    order=75,
 )

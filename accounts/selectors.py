@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from typing import Any
+
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from storefront import crypto
@@ -13,6 +15,7 @@ from storefront.selectors import ShortMemory
 
 from .models import RefreshToken, Session, User
 
+MIN_DIGITS = 4  # of a phone's end that staff look for
 _live_sessions: ShortMemory[bool] = ShortMemory(size=20_000, seconds=lambda: conf().SESSION_CHECK_SECONDS)
 _live_users: ShortMemory[bool] = ShortMemory(size=20_000, seconds=lambda: conf().SESSION_CHECK_SECONDS)
 
@@ -122,6 +125,18 @@ def live_session_ids(*, store: Store, user_ids: list[str]) -> list[str]:
 
 def users_of_customer(*, store: Store, customer_id: str) -> QuerySet[User]:
     return User.objects.filter(store=store, customer_id=customer_id).order_by("pk")
+
+
+def customer_ids_of_people(*, text: str) -> QuerySet[Any]:
+    """A subquery for staff: customers of users whose name or e-mail begins so, or whose phone ends so, of any store."""
+    words = text.split()
+    named = Q(email__startswith=text.lower()) | Q(first_name__istartswith=text) | Q(last_name__istartswith=text)
+    if len(words) > 1:
+        named |= Q(first_name__istartswith=words[0], last_name__istartswith=words[-1])
+    digits = "".join(character for character in text if character.isdigit())
+    if len(digits) >= MIN_DIGITS:
+        named |= Q(phone__endswith=digits)
+    return User.objects.filter(named).values("customer_id")
 
 
 def wants(*, store: Store, to: str, channel: str, category: str) -> bool:

@@ -15,10 +15,11 @@ from messaging import services as messaging
 from storefront import events
 from storefront import selectors as kernel
 from storefront.errors import Invalid, NotFound, VerificationRequired
+from storefront.limits import coarse
 from storefront.models import Store
 
 from . import errors, images, otp, selectors, sessions
-from .models import MEDIA, TOPICS, OtpChallenge, RefreshToken, SecurityEvent, Session, User
+from .models import MEDIA, TOPICS, ConsentRecord, OtpChallenge, RefreshToken, SecurityEvent, Session, User
 
 KEEP_ENDED = timedelta(days=30)  # how long an ended session's row is kept for staff to see
 KEEP_CHALLENGES = timedelta(days=1)
@@ -33,13 +34,16 @@ def _locked(store: Store, user_id: str) -> User:
 
 # --- profile ----------------------------------------------------------------------------------------------------------
 @transaction.atomic
-def update_profile(*, store: Store, user_id: str, changes: Mapping[str, Any]) -> User:
+def update_profile(*, store: Store, user_id: str, changes: Mapping[str, Any], network: str = "") -> User:
     """Applies those of the writable members that were sent; the rest of the account is out of reach.
+
+    `network` is the caller's, for the history of consent.
 
     Members: first_name, last_name, email, phone (normalised; None removes), preferences, group_id, business.
     Raises VerificationRequired for a verified contact (D-12), GroupNotAllowed (D-11).
     """
     user = _locked(store, user_id)
+    before = user.preferences
     for name in ("first_name", "last_name"):
         if name in changes:
             setattr(user, name, changes[name] or "")
@@ -57,6 +61,7 @@ def update_profile(*, store: Store, user_id: str, changes: Mapping[str, Any]) ->
         user.customer.business = changes["business"]
     user.save(update_fields=["first_name", "last_name", "email", "phone", "notification_preferences", "modified_at"])
     if "preferences" in changes:
+        _remember(store, user, before=before, source=ConsentRecord.Source.API, network=network)
         _tell_preferences(store, user)
     return user
 
@@ -92,14 +97,39 @@ def _merged(stored: Mapping[str, Any], sent: Mapping[str, Mapping[str, bool]]) -
 
 @transaction.atomic
 def set_preferences(
-    *, store: Store, user_id: str, preferences: Mapping[str, Mapping[str, bool]], from_defaults: bool = False
+    *,
+    store: Store,
+    user_id: str,
+    preferences: Mapping[str, Mapping[str, bool]],
+    from_defaults: bool = False,
+    source: str = ConsentRecord.Source.API,
+    network: str = "",
 ) -> User:
-    """Changes the named switches; the others keep their value, or return to the default with `from_defaults`."""
+    """Changes the named switches; the others keep their value, or return to the default with `from_defaults`.
+
+    What changed is kept as the history of consent, with its source and the caller's network.
+    """
     user = _locked(store, user_id)
+    before = user.preferences
     user.notification_preferences = _merged({} if from_defaults else user.notification_preferences, preferences)
     user.save(update_fields=["notification_preferences", "modified_at"])
+    _remember(store, user, before=before, source=source, network=network)
     _tell_preferences(store, user)
     return user
+
+
+def _remember(store: Store, user: User, *, before: Mapping[str, Any], source: str, network: str = "") -> None:
+    """One row for each switch that says otherwise now; one insert, or none."""
+    after = user.preferences
+    ConsentRecord.objects.bulk_create(
+        ConsentRecord(
+            store=store, user=user, topic=topic, medium=medium, granted=after[topic][medium], source=source,
+            network=coarse(network),
+        )
+        for topic in TOPICS
+        for medium in MEDIA
+        if after[topic][medium] != before[topic][medium]
+    )  # fmt: skip
 
 
 def _tell_preferences(store: Store, user: User) -> None:
@@ -115,10 +145,12 @@ def follow_newsletter(*, store: Store, email: str, wanted: bool, categories: Seq
     user = selectors.user_for_update(store=store, user_id=owner.pk) if owner is not None else None
     if user is None or user.email != email:
         return
+    before = user.preferences
     user.notification_preferences = _merged(
         user.notification_preferences, {category: {"email": wanted} for category in categories}
     )
     user.save(update_fields=["notification_preferences", "modified_at"])
+    _remember(store, user, before=before, source=ConsentRecord.Source.LINK)
 
 
 def set_image(*, store: Store, user_id: str, file: Any) -> User:
@@ -178,7 +210,9 @@ def erase(*, store: Store, user_id: str, now: datetime) -> None:
 
     The primary user takes the customer and all its users along. Raises NotFound.
     """
-    user = selectors.user(store=store, user_id=user_id)
+    user = selectors.user_row(store=store, user_id=user_id)
+    if user is None:
+        raise NotFound
     wanted = selectors.users_of_customer(store=store, customer_id=user.customer_id)
     if not user.is_primary:
         wanted = wanted.filter(pk=user.pk)
@@ -193,6 +227,7 @@ def erase(*, store: Store, user_id: str, now: datetime) -> None:
         messaging.forget_contacts(store=store, contacts=proved)  # the others may be somebody else's
         images.discard_after_commit(row.profile_image)
         _blank(row, now)
+        ConsentRecord.objects.filter(store=store, user=row).delete()
         sessions.log(store=store, kind=SecurityEvent.Kind.ERASED, user_id=row.pk, now=now)
     if user.is_primary:
         customers.erase_customer(store=store, customer_id=user.customer_id, now=now)

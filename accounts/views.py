@@ -305,7 +305,7 @@ class UserViewSet(OwnAccountViewSet):
             changes["preferences"] = data["notification_preferences"]
         if data.get("customer_group_id"):
             changes["group_id"] = data["customer_group_id"]
-        user = services.update_profile(**self.where, changes=changes)
+        user = services.update_profile(**self.where, changes=changes, network=self.network)
         return Reply({"user": self.user_out(user)}, message=_("Your changes are saved."))
 
     def destroy(self, request: Request, **url: str) -> Response:
@@ -325,13 +325,15 @@ class PreferencesViewSet(OwnAccountViewSet):
 
     def update(self, request: Request, **url: str) -> Response:
         data = self.read(request)
-        return self._out(services.set_preferences(**self.where, preferences=data["notification_preferences"]))
+        return self._out(self._set(preferences=data["notification_preferences"]))
 
     def create(self, request: Request, **url: str) -> Response:
         """Like update, but what isn't named returns to its default."""
         data = self.read(request)
-        user = services.set_preferences(**self.where, preferences=data["notification_preferences"], from_defaults=True)
-        return self._out(user)
+        return self._out(self._set(preferences=data["notification_preferences"], from_defaults=True))
+
+    def _set(self, **wanted: Any) -> User:
+        return services.set_preferences(**self.where, **wanted, network=self.network)
 
     def _out(self, user: User) -> Response:
         return Reply({"notification_preferences": user.preferences})

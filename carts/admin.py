@@ -133,6 +133,7 @@ class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Newest first: the id begins with the time. What is in a cart, and what it costs today, are its page's panels."""
 
     icon = "shopping_cart"
+    personal = True
     menu_title = _("Live carts")
     list_display = ("id", "owner", "line_count", "unit_count", "coupon_code", "state", "modified_at", "expires_at")
     list_filter = (StateFilter, SizeFilter, ProgressFilter, WishFilter, ("modified_at", DateRangeFilter))

@@ -9,11 +9,11 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import events, outbox
+        from storefront import events, outbox, privacy
         from storefront.middleware import allow_uploads
 
         from . import changes, promotions
-        from .reviews import media
+        from .reviews import media, selectors
         from .reviews import services as reviews
         from .search import index
         from .transfer import jobs
@@ -26,4 +26,5 @@ class CatalogConfig(AppConfig):
             events.on(change, promotions.changed)
         events.on("catalog.deleting", reviews.drop_files)
         events.on("shopper.erased", reviews.forget_shopper)
+        privacy.register("reviews", selectors.exported)
         allow_uploads(r"/api/v1/[^/]+/storefront/catalog/products/[^/]+/reviews", media.MAX_REQUEST_BYTES)

@@ -6,24 +6,30 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from storefront import privacy, provided
 from storefront.admin_base import (
+    ActionVariant,
     DateRangeFilter,
     DropdownFilter,
     RelatedFilter,
     StoreModelAdmin,
+    TextareaWidget,
     TextWidget,
     action,
     display,
     site,
 )
 from storefront.contacts import parse_email, parse_phone
-from storefront.errors import DomainError
+from storefront.errors import DomainError, NotFound
 from storefront.models import CustomerGroup, Store
+from storefront.staff import trail
 
 from . import invitations, owned_admin, services
 from .models import Customer
@@ -86,6 +92,10 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
         return {**kept, "name": name, "type": self.cleaned_data["business_type"].strip()}
 
 
+class NoteForm(forms.Form):
+    text = forms.CharField(label=_("Note"), max_length=4000, widget=TextareaWidget())
+
+
 class InvitationForm(forms.Form):
     contact = forms.CharField(label=_("E-mail address or phone"), max_length=254, widget=TextWidget())
 
@@ -106,11 +116,14 @@ class CustomerAdmin(StoreModelAdmin):
     """A customer comes with the first user who registers and goes by erasing that user."""
 
     menu_order, icon = 15, "contacts"
+    personal = True
     form = CustomerForm
     list_display = ("label", "kind", "group", "created_at")
     list_filter = (KindFilter, ("group", RelatedFilter), ("created_at", DateRangeFilter))
     search_fields = ("=id",)
-    search_help_text = _("A whole id. People are found under Users.")
+    search_help_text = _(
+        "The beginning of a name, a business's name or an e-mail address, the end of a phone number, or a whole id."
+    )
     ordering = ("-created_at", "-pk")
     fieldsets = (
         (None, {"fields": ("store", "id", "group")}),
@@ -118,7 +131,7 @@ class CustomerAdmin(StoreModelAdmin):
         (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at")}),
     )
     readonly_fields = ("id", "erased_at")
-    actions_detail = ("invite",)
+    actions_detail = ("note", "invite", "export_data", "erase")
 
     @action(description=_("Invite a user"), url_path="invite", icon="person_add", permissions=["change"])
     def invite(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -129,17 +142,18 @@ class CustomerAdmin(StoreModelAdmin):
         form = InvitationForm(request.POST or None, store=row.store)
         if request.method == "POST" and form.is_valid():
             try:
-                invitations.invite(
-                    store=row.store,
-                    customer_id=row.pk,
-                    contact=form.cleaned_data["contact"],
-                    invited_by=request.user.get_username(),
-                    now=timezone.now(),
-                )
+                with transaction.atomic():
+                    invitations.invite(
+                        store=row.store,
+                        customer_id=row.pk,
+                        contact=form.cleaned_data["contact"],
+                        invited_by=request.user.get_username(),
+                        now=timezone.now(),
+                    )
+                    self.log_change(request, row, "Invited a user")
             except DomainError as error:
                 self.tell(request, error.message, tone="error")
             else:
-                self.log_change(request, row, "Invited a user")
                 self.tell(request, _("The invitation is on its way."))
             return HttpResponseRedirect(back)
         return site.confirm(
@@ -149,6 +163,94 @@ class CustomerAdmin(StoreModelAdmin):
             button=_("Invite"),
             back=back,
             form=form,
+        )
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """By the customer's users too, whom the app with the accounts knows. Still one query."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        found = Q(pk=text) | Q(business__isnull=False, business__name__istartswith=text)
+        users = provided.ask("customer_ids_of_people", default=None, text=text)
+        return queryset.filter(found if users is None else found | Q(pk__in=users)), False
+
+    def has_note_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("storefront_customers.add_customernote"))
+
+    @action(description=_("Add a note"), url_path="note", icon="sticky_note_2", permissions=["note"])
+    def note(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row, back = self._allowed(request, object_id, self.has_note_permission(request))
+        form = NoteForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            author = request.user.get_username()
+            with transaction.atomic():
+                services.add_note(store=row.store, customer_id=row.pk, text=form.cleaned_data["text"], author=author)
+                self.log_change(request, row, "Added a note")
+            self.tell(request, _("The note is kept."))
+            return HttpResponseRedirect(back)
+        return site.confirm(
+            request,
+            title=_("Add a note"),
+            text=_("Notes cannot be changed later. The customer gets them with an export of all data."),
+            button=_("Keep it"),
+            back=back,
+            form=form,
+        )
+
+    def _people(self, row: Customer) -> list[privacy.Person]:
+        """The customer's users, the primary one first; the customer itself while it has none."""
+        try:
+            return privacy.find(store=row.store, who=row.pk)
+        except NotFound:
+            return [privacy.Person(row.pk, row.pk)]
+
+    def _allowed(self, request: HttpRequest, object_id: str, allowed: bool) -> tuple[Customer, str]:
+        row = self.get_object(request, object_id)
+        if row is None or not allowed:
+            raise PermissionDenied
+        return row, reverse(f"{site.name}:storefront_customers_customer_change", args=[row.pk])
+
+    def has_export_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("storefront_customers.export_customer"))
+
+    def has_erase_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("storefront_customers.delete_customer"))
+
+    @action(description=_("Export all data"), url_path="export-data", icon="download", permissions=["export"])
+    def export_data(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row, back = self._allowed(request, object_id, self.has_export_permission(request))
+        if request.method == "POST":
+            return self.export_people(request, row, self._people(row))
+        return site.confirm(
+            request,
+            title=_("Export all data"),
+            text=_("One file with all that is kept about this customer and its users. The export is written down."),
+            button=_("Download"),
+            back=back,
+        )
+
+    @action(
+        description=_("Erase"),
+        url_path="erase",
+        icon="delete_forever",
+        permissions=["erase"],
+        variant=ActionVariant.DANGER,
+    )
+    def erase(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row, back = self._allowed(request, object_id, self.has_erase_permission(request))
+        if request.method == "POST":
+            with transaction.atomic():
+                privacy.erase(store=row.store, person=self._people(row)[0], now=timezone.now())
+                self.log_change(request, row, "Erased", action=trail.Action.ERASE)
+            self.tell(request, _("The customer is erased; the empty row stays for the orders that name it."))
+            return HttpResponseRedirect(back)
+        return site.confirm(
+            request,
+            title=_("Erase this customer"),
+            text=_("Personal data of the customer and all its users is removed for good."),
+            button=_("Erase for good"),
+            back=back,
+            dangerous=True,
         )
 
     @display(description=_("Customer"))

@@ -19,6 +19,7 @@ class CustomersConfig(AppConfig):
         provided.register("kyc_complete", selectors.kyc_complete)
         provided.register("kyc_allows_order", selectors.kyc_allows_order)
         kernel_privacy.register("customer", privacy.details)
+        kernel_privacy.register("notes", privacy.notes)
         kernel_privacy.register("addresses", privacy.addresses)
         kernel_privacy.register("documents", privacy.documents)
         kernel_privacy.register("bank_accounts", privacy.bank_accounts)

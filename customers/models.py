@@ -42,6 +42,7 @@ class Customer(StoreScoped):
     class Meta:
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        permissions = [("export_customer", "Can export all data of a customer")]
         indexes = [
             models.Index(fields=["store", "group"], name="sf_customer_group"),
             models.Index(fields=["store", "-created_at"], name="sf_customer_created"),
@@ -58,6 +59,22 @@ class OfCustomer(StoreScoped):
 
     class Meta:
         abstract = True
+
+
+class CustomerNote(OfCustomer):
+    """What staff remember about a customer. Notes are only added; they go with the customer, and into its export."""
+
+    text = models.TextField(max_length=4000)
+    author = models.CharField(max_length=150, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("note")
+        verbose_name_plural = _("notes")
+        indexes = [models.Index(fields=["store", "customer", "-created_at"], name="sf_customers_note")]
+
+    def __str__(self) -> str:
+        return f"{self.author} {self.created_at:%Y-%m-%d}"
 
 
 class Address(OfCustomer):

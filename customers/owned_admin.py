@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
@@ -31,6 +32,7 @@ from storefront.admin_base import (
     site,
 )
 from storefront.errors import DomainError
+from storefront.staff import trail
 
 from . import invitations
 from .bank.services import masked
@@ -59,6 +61,7 @@ class AddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """The customer's own to write."""
 
     menu_order, icon = 20, "home_pin"
+    personal = True
     list_display = ("label", "customer", "city", "state", "is_default_billing", "is_default_shipping", "created_at")
     list_filter = (("is_default_shipping", BooleanFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=pincode", "=phone", "=email")
@@ -94,6 +97,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """The queue of documents: look at the file, approve, or reject with a reason."""
 
     menu_order, icon = 30, "description"
+    personal = True
     list_display = ("type", "customer", "number_hint", "state", "has_file", "expires_at", "created_at")
     list_filter = (("status", ChoicesFilter), ("type", RelatedFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=id")
@@ -150,6 +154,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
         if not row.file:
             self.tell(request, _("This document came without a file."), tone="warning")
             return HttpResponseRedirect(_address(row))
+        trail.viewed(request=request, row=row, fields=["file"])
         return HttpResponseRedirect(link(row, request))
 
     @action(description=_("Approve"), permissions=["judge"])
@@ -160,10 +165,11 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     def _approve(self, request: HttpRequest, row: Document) -> bool:
         try:
-            kyc.approve(store=row.store, document_id=row.pk, by=request.user.get_username(), now=timezone.now())
+            with transaction.atomic():
+                kyc.approve(store=row.store, document_id=row.pk, by=request.user.get_username(), now=timezone.now())
+                self.log_change(request, row, "Approved")
         except DomainError:  # one that was decided already stays as it is
             return False
-        self.log_change(request, row, "Approved")
         return True
 
     @action(description=_("Approve"), url_path="approve", icon="check", permissions=["judge"])
@@ -192,11 +198,12 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
         if request.method == "POST" and form.is_valid():
             reason, by = form.cleaned_data["reason"], request.user.get_username()
             try:
-                kyc.reject(store=row.store, document_id=row.pk, by=by, reason=reason, now=timezone.now())
+                with transaction.atomic():
+                    kyc.reject(store=row.store, document_id=row.pk, by=by, reason=reason, now=timezone.now())
+                    self.log_change(request, row, "Rejected")
             except DomainError:
                 self.tell(request, _("This document is rejected or expired already."), tone="error")
             else:
-                self.log_change(request, row, "Rejected")
                 self.tell(request, _("The document is rejected."))
             return HttpResponseRedirect(_address(row))
         return site.confirm(
@@ -221,6 +228,7 @@ class BankAccountAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """The customer's own to write; nobody sees a whole number."""
 
     menu_order, icon = 35, "account_balance"
+    personal = True
     list_display = ("bank_name", "customer", "shown_number", "type", "check_state", "is_default", "created_at")
     list_filter = (("type", ChoicesFilter), ("check_state", ChoicesFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=ifsc_code", "=last4")
@@ -315,6 +323,7 @@ class InvitationAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Sent from a customer's page."""
 
     menu_order, icon = 45, "forward_to_inbox"
+    personal = True
     list_display = (masked_column("contact", title=_("Contact")), "customer", "state", "expires_at", "created_at")
     list_filter = (("state", ChoicesFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=contact")
@@ -339,7 +348,9 @@ class InvitationAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
         done = 0
         for row in queryset.select_related("store").filter(state=Invitation.State.OPEN):
-            invitations.withdraw(store=row.store, customer_id=row.customer_id, invitation_id=row.pk)
+            with transaction.atomic():
+                invitations.withdraw(store=row.store, customer_id=row.customer_id, invitation_id=row.pk)
+                self.log_change(request, row, "Withdrawn")
             done += 1
         told = ngettext("%(count)d invitation is withdrawn.", "%(count)d invitations are withdrawn.", done)
         self.tell(request, told % {"count": done})

@@ -8,7 +8,7 @@ from storefront.models import Store
 
 from . import selectors
 from .bank.services import masked
-from .models import Customer, Document
+from .models import Customer, CustomerNote, Document
 
 
 def details(*, store: Store, customer_id: str | None, **_: Any) -> Any:
@@ -17,6 +17,12 @@ def details(*, store: Store, customer_id: str | None, **_: Any) -> Any:
     if row is None:
         return None
     return {"id": row.pk, "business": row.business, "metadata": row.metadata, "created_at": row.created_at.isoformat()}
+
+
+def notes(*, store: Store, customer_id: str | None, **_: Any) -> Any:
+    """What staff noted about the customer; one query. They are the customer's data too."""
+    rows = CustomerNote.objects.filter(store=store, customer_id=customer_id or "").order_by("-created_at")
+    return list(rows.values("text", "created_at"))
 
 
 def addresses(*, store: Store, customer_id: str | None, **_: Any) -> Any:

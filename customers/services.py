@@ -9,17 +9,19 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from storefront import events
 from storefront.addresses import cleaned, place_of
 from storefront.contracts import Shopper
-from storefront.errors import LoginRequired
+from storefront.errors import Invalid, LoginRequired
 from storefront.ids import ID_LENGTH
 from storefront.models import CustomerGroup, Store
 
 from . import book, selectors
 from .business import TAX_NUMBERS
 from .business import cleaned as cleaned_business
+from .errors import CustomerNotFound
 from .kyc import services as kyc
-from .models import Address, AuthorizedSeller, BankAccount, Customer, Invitation, SegmentMember
+from .models import Address, AuthorizedSeller, BankAccount, Customer, CustomerNote, Invitation, SegmentMember
 
 
 def create_customer(*, store: Store, customer_id: str, group: CustomerGroup | None = None) -> Customer:
@@ -151,13 +153,37 @@ def set_business(*, store: Store, customer_id: str, business: Mapping[str, Any] 
     customer.save(update_fields=["business", "modified_at"])
 
 
+def add_note(*, store: Store, customer_id: str, text: str, author: str) -> CustomerNote:
+    """What a member of staff wants remembered. Raises CustomerNotFound, Invalid for an empty one."""
+    if not text.strip():
+        raise Invalid(field="text")
+    with transaction.atomic():
+        selectors.customer_for_update(store=store, customer_id=customer_id)
+        return CustomerNote.objects.create(store=store, customer_id=customer_id, text=text.strip(), author=author)
+
+
+def is_guest(*, store: Store, customer_id: str) -> bool:
+    """Whether this is a customer without an account, of whom something is kept; one query."""
+    return Customer.objects.filter(store=store, pk=customer_id, is_guest=True, erased_at=None).exists()
+
+
+@transaction.atomic
+def erase_guest(*, store: Store, customer_id: str, now: datetime) -> None:
+    """Erases a customer without an account, everywhere. Raises CustomerNotFound, also the second time."""
+    rows = Customer.objects.select_for_update(no_key=True)
+    if not rows.filter(store=store, pk=customer_id, is_guest=True, erased_at=None).first():
+        raise CustomerNotFound
+    erase_customer(store=store, customer_id=customer_id, now=now)
+    events.send("shopper.erased", store=store, user_id=customer_id, customer_id=customer_id)
+
+
 def erase_customer(*, store: Store, customer_id: str, now: datetime) -> None:
     """Removes personal data from the row and keeps the row, for orders and ledgers hang on it.
 
     What else is the customer's goes altogether.
     """
     kyc.erase(store=store, customer_id=customer_id)
-    for model in (Address, BankAccount, SegmentMember, AuthorizedSeller, Invitation):
+    for model in (Address, BankAccount, CustomerNote, SegmentMember, AuthorizedSeller, Invitation):
         model._default_manager.filter(store=store, customer_id=customer_id).delete()
     Customer.objects.filter(store=store, pk=customer_id).update(
         business=None, metadata={}, erased_at=now, modified_at=now

@@ -86,6 +86,7 @@ class MessageAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """What went out to whom. A text is never kept, so it cannot be shown here."""
 
     menu_order, icon = 10, "mail"
+    personal = True
     list_display = (
         masked_column("to", title=_("To")),
         "shown_status",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -165,3 +166,20 @@ def inbox(*, store: Store, count: int) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def sent_to(*, store: Store, contacts: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """What these contacts were sent, newest first, JSON-ready, without secrets; one query."""
+    rows = Message.objects.filter(store=store, to__in=list(contacts)).order_by("-created_at", "-pk")[:limit]
+    return [
+        {
+            "template": row.template,
+            "channel": row.current_channel,
+            "to": row.to,
+            "language": row.language,
+            "values": row.values,
+            "status": row.status.value,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]

@@ -44,6 +44,7 @@ from storefront.staff import dashboard
 dashboard.register()
 import_module("storefront.public.admin")
 import_module("storefront.staff.locations")
+import_module("storefront.staff.trail_admin")
 if site.installed:  # it keeps second factors in tables of django-otp, which a shop with an admin of its own has not
     import_module("storefront.staff.admin")
 

@@ -17,6 +17,7 @@ whatever its length, `created_at` read-only, readable JSON fields, and the panel
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -31,7 +32,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, path, reverse
@@ -99,9 +100,10 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from storefront import contacts, panels
+from storefront import contacts, panels, privacy
 from storefront.errors import DomainError
 from storefront.models import Store
+from storefront.staff import trail
 
 __all__ = [
     "ActionVariant",
@@ -694,6 +696,7 @@ class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
     list_fullwidth = True
     show_facets = admin.ShowFacets.NEVER  # a count for every choice scans the table
     warn_unsaved_form = True
+    personal = False  # whether it shows personal data: then reads and changes are written down, and logs hold ids only
     change_form_outer_after_template = "storefront/staff/panels.html"
 
     # -- lists --
@@ -781,7 +784,43 @@ class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
             row = self.get_object(request, unquote(object_id))
             if row is not None and self.has_view_or_change_permission(request, row):
                 extra["panels"] = panels.panels_of(model_label=self.model._meta.label, request=request, row=row)
+                if self.personal:
+                    trail.viewed(request=request, row=row)
         return super().changeform_view(request, object_id, form_url, extra)
+
+    # -- the record of what staff do --
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        request._fields_changed = list(form.changed_data)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any, *, action: str = trail.Action.CHANGE) -> Any:
+        """Also who changed whose personal data; call it in the transaction of the change."""
+        if not self.personal:
+            return super().log_change(request, obj, message)
+        from django.contrib.admin.models import CHANGE
+
+        return self._log(request, obj, message, action, CHANGE)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.personal:
+            return super().log_deletions(request, queryset)
+        from django.contrib.admin.models import DELETION
+
+        return [self._log(request, row, "", trail.Action.ERASE, DELETION) for row in queryset]
+
+    def _log(self, request: HttpRequest, row: Any, message: Any, action: str, flag: int) -> Any:
+        from django.contrib.admin.models import LogEntry
+        from django.contrib.contenttypes.models import ContentType
+
+        trail.record(staff=request.user, action=action, row=row, fields=getattr(request, "_fields_changed", ()))
+        return LogEntry.objects.create(
+            user_id=request.user.pk,  # type: ignore[misc]
+            content_type=ContentType.objects.get_for_model(row, for_concrete_model=False),
+            object_id=row.pk,
+            object_repr=str(row.pk),  # the name of a person would outlive them here
+            action_flag=flag,
+            change_message=json.dumps(message) if isinstance(message, list) else message,
+        )
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         """One row at a time, so that what a model does on deletion is done."""
@@ -789,6 +828,15 @@ class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
             self.delete_model(request, row)
 
     # -- help for actions --
+    def export_people(self, request: HttpRequest, row: Any, people: Any) -> HttpResponse:
+        """All that is kept about these persons as a file to download, written down as an export of `row`."""
+        found = privacy.export_people(store=row.store, people=people)
+        trail.record(staff=request.user, action=trail.Action.EXPORT, row=row)
+        answer = JsonResponse(found, json_dumps_params={"ensure_ascii": False, "indent": 2})
+        answer["Content-Disposition"] = f'attachment; filename="customer-{row.pk}.json"'
+        answer["Cache-Control"] = "no-store"
+        return answer
+
     def tell(self, request: HttpRequest, text: Any, *, tone: str = "success") -> None:
         """A message above the next page; tone: success, info, warning, error."""
         messages.add_message(request, getattr(messages, tone.upper()), text)

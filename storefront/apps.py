@@ -9,4 +9,10 @@ class StorefrontConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import checks  # noqa: F401  registers them
+        from storefront import (
+            checks,  # noqa: F401  registers them
+            events,
+        )
+        from storefront.staff import trail
+
+        events.on("sweep", trail.prune)

@@ -155,6 +155,7 @@ class Conf:
     STAFF_TWO_FACTOR: str = "required"  # required | optional
     STAFF_SESSION_SECONDS: int = 12 * 3600
     STAFF_IDLE_SECONDS: int = 30 * 60
+    STAFF_ACCESS_DAYS: int = 730  # how long it is kept who of the staff read or changed personal data
     STAFF_IMAGE_ORIGINS: tuple[str, ...] = ()  # other hosts whose pictures admin pages may show: "https://cdn.example"
 
 

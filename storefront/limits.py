@@ -227,6 +227,15 @@ def _network(address: str) -> str:
     return str(parsed)
 
 
+def coarse(network: str) -> str:
+    """A network as histories keep it: enough to see where from, too little to see who (/24, or /48 of IPv6)."""
+    try:
+        parsed = ipaddress.ip_network(network, strict=False)
+        return str(parsed.supernet(new_prefix=24 if parsed.version == 4 else 48))
+    except ValueError:
+        return ""
+
+
 def client_address(request: Any) -> str:
     """The address that our outermost trusted proxy saw; without trusted proxies, the peer's."""
     meta = request.META

@@ -354,3 +354,41 @@ class WorkerBeat(models.Model):
 
     name = models.CharField(max_length=40, primary_key=True)
     seen_at = models.DateTimeField()
+
+
+class StaffAccess(StoreScoped):
+    """Who of the staff read or changed personal data, and when. Rows are only added, and go when they are old.
+
+    Names fields, never values, so it stays as it is when a person is erased. `customer_id` is that of the customer whom
+    the row is about, where there is one.
+    """
+
+    class Action(models.TextChoices):
+        VIEW = "view", _("Read")
+        EXPORT = "export", _("Exported")
+        CHANGE = "change", _("Changed")
+        ERASE = "erase", _("Erased")
+        END_SESSION = "end_session", _("Ended sessions")
+
+    id = models.BigAutoField(primary_key=True)
+    staff_id = models.CharField(max_length=64, editable=False)
+    staff_name = models.CharField(_("who"), max_length=150, editable=False)
+    action = models.CharField(_("what"), max_length=12, choices=Action.choices, editable=False)
+    kind = models.CharField(_("of what"), max_length=80, editable=False, help_text=_("The kind of row."))
+    object_id = models.CharField(_("id"), max_length=64, editable=False)
+    customer_id = models.CharField(_("customer"), max_length=64, blank=True, editable=False)
+    fields = models.JSONField(default=list, editable=False, help_text=_("Names of what was changed, no values."))
+    at = models.DateTimeField(_("when"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("access by staff")
+        verbose_name_plural = _("access by staff")
+        indexes = [
+            models.Index(fields=["store", "-at"], name="sf_staff_access_at"),
+            models.Index(fields=["store", "customer_id", "-at"], name="sf_staff_access_customer"),
+            models.Index(fields=["store", "object_id", "-at"], name="sf_staff_access_object"),
+            models.Index(fields=["at"], name="sf_staff_access_old"),  # the sweep works across stores
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.staff_name} {self.action} {self.kind} {self.object_id}"

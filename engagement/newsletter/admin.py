@@ -52,6 +52,7 @@ class ConsentInline(ReadOnlyAdmin, StoreTabularInline):
 @site.admin_for(NewsletterSubscription)
 class NewsletterSubscriptionAdmin(ReadOnlyAdmin, StoreModelAdmin):
     menu, menu_order, menu_title, icon = "customers", 60, _("Newsletter"), "newspaper"
+    personal = True
     list_display = (
         masked_column("email", title=_("E-mail")),
         "shown_state",

@@ -7,7 +7,6 @@ it was read.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -201,13 +200,7 @@ def purge(*, now: datetime, batch: int, **_payload: Any) -> None:
         old.filter(pk__in=keys).delete()
 
 
-def coarse(network: str) -> str:
-    """A network as the history keeps it: enough to see where from, too little to see who (/24, or /48 of IPv6)."""
-    try:
-        parsed = ipaddress.ip_network(network, strict=False)
-        return str(parsed.supernet(new_prefix=24 if parsed.version == 4 else 48))
-    except ValueError:
-        return ""
+coarse = limits.coarse
 
 
 # --- how ------------------------------------------------------------------------------------------------------------

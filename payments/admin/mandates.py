@@ -72,6 +72,7 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Changed by steps that the provider takes first. The account is encrypted, and shown by its last characters."""
 
     menu_order, icon = 10, "assignment_turned_in"
+    personal = True
     list_display = ("__str__", "shown_status", "customer", "provider", "largest", "end_at", "created_at")
     list_filter = (
         ("status", ChoicesFilter),

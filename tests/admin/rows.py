@@ -53,7 +53,17 @@ from promotions import services as offers
 from promotions.models import Coupon, Promotion
 from storefront import crypto, services
 from storefront.ids import new_ulid
-from storefront.models import ApiKey, Channel, CountryState, CustomerGroup, Pincode, StockLocation, Store, StoreTemplate
+from storefront.models import (
+    ApiKey,
+    Channel,
+    CountryState,
+    CustomerGroup,
+    Pincode,
+    StaffAccess,
+    StockLocation,
+    Store,
+    StoreTemplate,
+)
 from tests.payments import factories as payment_rows
 from wallets.models import (
     Account,
@@ -384,6 +394,14 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Store: lambda store, number: services.create_store(store_id=f"shop-{number}", name=f"Shop {number}"),
     StoreTemplate: _text,
     User: _user,
+    StaffAccess: lambda store, number: StaffAccess.objects.create(
+        store=store,
+        staff_id="1",
+        staff_name="anna",
+        action="view",
+        kind="storefront_accounts.User",
+        object_id=f"asha{number}",
+    ),
     Variant: lambda store, number: _product(store, number).variants.first(),
     WishlistItem: lambda store, number: WishlistItem.objects.create(
         store=store, user_id=f"guest-{number}", product_id=_product(store, number).pk
