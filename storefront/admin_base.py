@@ -834,7 +834,6 @@ class StoreModelAdmin(_StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         trail.record(staff=request.user, action=trail.Action.EXPORT, row=row)
         answer = JsonResponse(found, json_dumps_params={"ensure_ascii": False, "indent": 2})
         answer["Content-Disposition"] = f'attachment; filename="customer-{row.pk}.json"'
-        answer["Cache-Control"] = "no-store"
         return answer
 
     def tell(self, request: HttpRequest, text: Any, *, tone: str = "success") -> None:
