@@ -126,19 +126,30 @@ def delete_user_carts(*, store: Store, shopper: Shopper, user_id: str, now: date
 
 
 # --- wishes ---------------------------------------------------------------------------------------------------------
-def set_coupon(*, store: Store, shopper: Shopper, cart_id: str, code: str, now: datetime) -> PricedCart:
+def set_coupon(*, store: Store, shopper: Shopper, cart_id: str, code: str, network: str, now: datetime) -> PricedCart:
     """The cart's one coupon, in place of any before it (D-26), in any spelling of its code (D-32).
 
-    Raises CartNotFound, CartExpired and whatever the pricing steps say against it, naming `coupon_code`.
+    Codes that there are not are counted for the shopper and their network, and too many are TooManyRequests. Raises
+    CartNotFound, CartExpired and whatever the pricing steps say against it, naming `coupon_code`.
     """
-    if not has("OFFERS"):
-        selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
-        raise CouponNotFound(field="coupon_code")
-    return _wish(
-        *(store, shopper, cart_id, now),
-        check=accepted("coupon", "coupon_code"),
-        coupon_code=code.strip().upper(),
-    )
+    brakes = [*limits.rules("coupon", store.pk, shopper.user_id), *limits.rules("coupon_network", store.pk, network)]
+    limits.hit(brakes)
+    guessed = False
+    try:
+        if not has("OFFERS"):
+            selectors.open_cart(store=store, shopper=shopper, cart_id=cart_id, now=now)
+            raise CouponNotFound(field="coupon_code")
+        return _wish(
+            *(store, shopper, cart_id, now),
+            check=accepted("coupon", "coupon_code"),
+            coupon_code=code.strip().upper(),
+        )
+    except DomainError as error:
+        guessed = error.code == CouponNotFound.code
+        raise
+    finally:
+        if not guessed:
+            limits.give_back(brakes)
 
 
 def clear_coupon(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> PricedCart:

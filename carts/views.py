@@ -99,7 +99,7 @@ class WishViewSet(_CartViews):
 
     def coupon(self, request: Request, store_id: str, cart_id: str) -> Response:
         code = self.read(request)["coupon_code"]
-        priced = services.set_coupon(**self._where(cart_id=cart_id), code=code)
+        priced = services.set_coupon(**self._where(cart_id=cart_id), code=code, network=self.network)
         return self._answer(priced, _("The coupon was applied."))
 
     def remove_coupon(self, request: Request, store_id: str, cart_id: str) -> Response:

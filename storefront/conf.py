@@ -57,6 +57,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "track": "600/60",  # analytics events per caller
     "track_network": "60000/60",  # the same per network
     "upload": "30/3600",  # uploads per caller
+    "coupon": "30/3600",  # coupon codes that there are not, per caller
+    "coupon_network": "600/3600",  # the same per network
     "gift_card": "10/3600",  # wrong gift-card codes and PINs per caller
     "gift_card_network": "100/3600",  # the same per network
     "gift_card_code": "10/86400",  # the same per code, whoever tries it

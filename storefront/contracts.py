@@ -417,7 +417,9 @@ class ProductPromotions(Protocol):
 
 
 class Offers(Protocol):
-    """`OFFERS`: which coupons and promotions fit, and why not? A constant number of queries, however many are live."""
+    """`OFFERS`: which coupons and promotions fit, and why not? A constant number of queries, however many are live.
+
+    The pricing step of coupons refuses a code that there is not with `coupon_not_found`: such guesses are counted."""
 
     def evaluate(self, quote: Any, *, kind: str) -> list[Offer]:
         """Every offer of that kind that the shopper may see, against a `storefront.pricing.Quote`."""

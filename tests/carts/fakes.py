@@ -93,7 +93,7 @@ class FakeOffers:
         if not code:
             return quote
         if code in self.LAPSED or code not in ("TEN", "LOGIN", "BIG"):
-            return quote.refused("coupon", "invalid_coupon", "This coupon is not valid.")
+            return quote.refused("coupon", "coupon_not_found", "This coupon is not valid.")
         if code == "LOGIN" and not quote.is_logged_in:
             return quote.refused("coupon", "coupon_needs_login", "Please log in to use this coupon.")
         if code == "BIG" and amount < 1000:

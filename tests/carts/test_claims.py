@@ -229,7 +229,7 @@ def test_a_coupon_is_used_as_often_as_it_may_be_and_once_by_each_customer(store:
             shopper = buyer(store, number // 3)  # three carts of each customer
             cart_id = cart_of(store, shopper, sku_of(tea))
             where = {"store": store, "shopper": shopper, "cart_id": cart_id, "now": timezone.now()}
-            services.set_coupon(**where, code=f"ten{number_of_round}")
+            services.set_coupon(**where, code=f"ten{number_of_round}", network="test")
             attempts.append((shopper, cart_id))
         results = checkout(store, attempts, workers=workers)
         won = placed(results)

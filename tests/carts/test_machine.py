@@ -144,7 +144,7 @@ class Shop(RuleBasedStateMachine):
 
     @rule(number=who, code=some.sampled_from(["TEN", "ten", "NONE"]))
     def coupon(self, number: int, code: str) -> None:
-        self.attempt(number, services.set_coupon, code=code)
+        self.attempt(number, services.set_coupon, code=code, network="n")
 
     @rule(number=who)
     def no_coupon(self, number: int) -> None:

@@ -82,7 +82,7 @@ def test_a_coupon_is_applied_in_any_spelling(api: Api, cart: Cart, code: str) ->
 
 
 @pytest.mark.parametrize(
-    ("code", "error"), [("NONE", "invalid_coupon"), ("LOGIN", "coupon_needs_login"), ("BIG", "coupon_minimum")]
+    ("code", "error"), [("NONE", "coupon_not_found"), ("LOGIN", "coupon_needs_login"), ("BIG", "coupon_minimum")]
 )
 def test_a_coupon_that_does_not_count_is_refused_and_the_one_before_it_stays(
     api: Api, cart: Cart, code: str, error: str
@@ -236,6 +236,29 @@ def test_wrong_gift_cards_are_counted_and_right_ones_are_not(
     other = client_of(store, stranger)
     path = f"/carts/{new_cart(store, stranger, {tea: 1}).pk}/gift-card"
     assert_is_error(other.post(path, wrong), 400, "invalid_gift_card")
+    assert_is_error(other.post(path, wrong), 429)
+
+
+def test_codes_that_there_are_not_are_counted_and_other_refusals_are_not(
+    api: Api, store: Store, cart: Cart, stranger: Shopper, client_of: Any, new_cart: NewCart, tea: Sku, configure: Any
+) -> None:
+    configure(LIMITS_ENABLED=True, LIMITS={"coupon": "3/3600", "coupon_network": "4/3600"})
+    path = f"/carts/{cart.pk}/coupon"
+    right, wrong = {"coupon_code": "TEN"}, {"coupon_code": "NONE"}
+    for _time in range(5):
+        assert_matches("apply-coupon", api.post(path, right))
+        assert_is_error(api.post(path, {"coupon_code": "BIG"}), 400, "coupon_minimum")
+        assert_is_error(api.post("/carts/NOBODYS/coupon", wrong), 404, "cart_not_found")
+    for _time in range(3):
+        assert_is_error(api.post(path, wrong), 400, "coupon_not_found")
+    for sent in (wrong, right):
+        refused = api.post(path, sent)
+        assert_is_error(refused, 429, "too_many_requests")
+        assert int(refused["Retry-After"]) > 0
+    assert Cart.objects.get().coupon_code == "TEN", "what was there stays"
+    other = client_of(store, stranger)
+    path = f"/carts/{new_cart(store, stranger, {tea: 1}).pk}/coupon"
+    assert_is_error(other.post(path, wrong), 400, "coupon_not_found")
     assert_is_error(other.post(path, wrong), 429)
 
 
