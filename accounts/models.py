@@ -313,6 +313,7 @@ class SecurityEvent(StoreScoped):
         indexes = [
             models.Index(fields=["store", "user_id", "-created_at"], name="sf_security_user"),
             models.Index(fields=["store", "-created_at"], name="sf_security_created"),
+            models.Index(fields=["created_at"], name="sf_security_purge"),  # housekeeping reads across stores
         ]
 
     def __str__(self) -> str:

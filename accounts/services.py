@@ -14,6 +14,7 @@ from customers import services as customers
 from messaging import services as messaging
 from storefront import events
 from storefront import selectors as kernel
+from storefront.conf import conf
 from storefront.errors import Invalid, NotFound, VerificationRequired
 from storefront.limits import coarse
 from storefront.models import Store
@@ -298,3 +299,7 @@ def purge(*, now: datetime, batch: int, **_payload: Any) -> None:
         found = list(rows.filter(old).order_by("expires_at").values_list("pk", flat=True)[:batch])
         if found:
             rows.filter(pk__in=found).delete()
+    events_of_long_ago = SecurityEvent.objects.filter(created_at__lt=now - timedelta(days=conf().SECURITY_EVENT_DAYS))
+    keys = list(events_of_long_ago.order_by("created_at").values_list("pk", flat=True)[:batch])
+    if keys:
+        SecurityEvent.objects.filter(pk__in=keys).delete()

@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from storefront import panels
+from storefront import panels, privacy
 from storefront.admin_base import change_link, list_link
+from storefront.errors import NotFound
 from storefront.plugs import plug
 from storefront.pricing import Line, Quote
 
@@ -48,8 +49,21 @@ def a_day(period: panels.Period) -> panels.Chart:
 
 
 def carts_of_user(request: HttpRequest, user: Any) -> panels.Table:
+    return _carts(user.store_id, [user.pk], list_link(Cart, user_id__exact=user.pk))
+
+
+def carts_of_customer(request: HttpRequest, customer: Any) -> panels.Table:
+    """The carts of its users, or of the guest; three queries."""
+    try:
+        people = privacy.find(store=customer.store, who=customer.pk)
+    except NotFound:
+        people = []
+    return _carts(customer.store_id, [person.user_id for person in people[:20]])
+
+
+def _carts(store_id: str, user_ids: list[str], link: str = "") -> panels.Table:
     found = (
-        Cart.objects.filter(store_id=user.store_id, user_id=user.pk)
+        Cart.objects.filter(store_id=store_id, user_id__in=user_ids)
         .annotate(units=Sum("lines__quantity"))
         .order_by("-pk")[:8]
     )
@@ -59,8 +73,8 @@ def carts_of_user(request: HttpRequest, user: Any) -> panels.Table:
             (change_link(cart), cart.units or 0, cart.modified_at, _("ordered") if cart.closed_at else cart.expires_at)
             for cart in found
         ],
-        link=list_link(Cart, user_id__exact=user.pk),
-        empty=_("This user has no cart."),
+        link=link,
+        empty=_("No carts."),
     )
 
 
@@ -226,6 +240,14 @@ panels.register(
     title=gettext_lazy("Carts"),
     icon="shopping_cart",
     compute=carts_of_user,
+    permission=PERMISSION,
+    order=30,
+)
+panels.register(
+    "storefront_customers.customer",
+    title=gettext_lazy("Carts"),
+    icon="shopping_cart",
+    compute=carts_of_customer,
     permission=PERMISSION,
     order=30,
 )

@@ -12,7 +12,7 @@ class CustomersConfig(AppConfig):
         from storefront import events, provided
         from storefront import privacy as kernel_privacy
 
-        from . import invitations, privacy, selectors
+        from . import invitations, privacy, selectors, services
         from .kyc import services as kyc
 
         provided.register("kyc_documents", selectors.kyc_document_types)
@@ -25,3 +25,4 @@ class CustomersConfig(AppConfig):
         kernel_privacy.register("bank_accounts", privacy.bank_accounts)
         events.on("sweep", kyc.expire_due)
         events.on("sweep", invitations.expire_due)
+        events.on("sweep", services.erase_old_guests)

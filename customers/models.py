@@ -46,6 +46,10 @@ class Customer(StoreScoped):
         indexes = [
             models.Index(fields=["store", "group"], name="sf_customer_group"),
             models.Index(fields=["store", "-created_at"], name="sf_customer_created"),
+            # The sweep works across stores.
+            models.Index(
+                fields=["modified_at"], condition=Q(is_guest=True, erased_at=None), name="sf_customer_old_guest"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -104,6 +104,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     search_help_text = _("The whole id of a customer or document")
     ordering = ("-created_at", "-pk")
     actions = ("approve",)
+    actions_list = ("review",)
     actions_detail = ("download", "approve_one", "reject_one")
     fieldsets = (
         (None, {"fields": ("type", "customer", "number", "note", "state", "shown_file")}),
@@ -146,6 +147,21 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def has_judge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return bool(request.user.has_perm("storefront_customers.change_document"))
 
+    @action(description=_("Review the queue"), url_path="review", icon="playlist_play", permissions=["judge"])
+    def review(self, request: HttpRequest) -> HttpResponse:
+        """To the submitted document that has waited longest."""
+        return self._next(request)
+
+    def _next(self, request: HttpRequest, store_id: str | None = None) -> HttpResponse:
+        waiting = Document.objects.filter(status=Document.Status.SUBMITTED)
+        if store_id is not None:
+            waiting = waiting.filter(store_id=store_id)
+        row = waiting.order_by("created_at", "pk").first()
+        if row is not None:
+            return HttpResponseRedirect(_address(row))
+        self.tell(request, _("No document waits for a decision."), tone="info")
+        return HttpResponseRedirect(reverse(f"{site.name}:storefront_customers_document_changelist"))
+
     @action(description=_("Download"), url_path="download", icon="download", permissions=["view"])
     def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.get_object(request, object_id)
@@ -178,8 +194,8 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
         if request.method == "POST":
             if self._approve(request, row):
                 self.tell(request, _("The document is approved."))
-            else:
-                self.tell(request, _("Only submitted documents can be approved."), tone="error")
+                return self._next(request, row.store_id)
+            self.tell(request, _("Only submitted documents can be approved."), tone="error")
             return HttpResponseRedirect(_address(row))
         return site.confirm(
             request,
@@ -205,6 +221,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
                 self.tell(request, _("This document is rejected or expired already."), tone="error")
             else:
                 self.tell(request, _("The document is rejected."))
+                return self._next(request, row.store_id)
             return HttpResponseRedirect(_address(row))
         return site.confirm(
             request,

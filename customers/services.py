@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from storefront import events
 from storefront.addresses import cleaned, place_of
+from storefront.conf import conf
 from storefront.contracts import Shopper
 from storefront.errors import Invalid, LoginRequired
 from storefront.ids import ID_LENGTH
@@ -175,6 +177,18 @@ def erase_guest(*, store: Store, customer_id: str, now: datetime) -> None:
         raise CustomerNotFound
     erase_customer(store=store, customer_id=customer_id, now=now)
     events.send("shopper.erased", store=store, user_id=customer_id, customer_id=customer_id)
+
+
+def erase_old_guests(*, now: datetime, batch: int, **_payload: Any) -> None:
+    """Listens to "sweep": guests of whom nothing changed and whose addresses nobody used for GUEST_DAYS go."""
+    since = now - timedelta(days=conf().GUEST_DAYS)
+    used = Address.objects.filter(store=OuterRef("store"), customer=OuterRef("pk"), last_used_at__gte=since)
+    old = Customer.objects.filter(~Exists(used), is_guest=True, erased_at=None, modified_at__lt=since)
+    for row in old.select_related("store").order_by("modified_at")[: min(batch, 100)]:
+        try:
+            erase_guest(store=row.store, customer_id=row.pk, now=now)
+        except CustomerNotFound:  # somebody registered meanwhile
+            continue
 
 
 def erase_customer(*, store: Store, customer_id: str, now: datetime) -> None:

@@ -46,7 +46,6 @@ DRAIN_SECONDS = 30  # one drain works so long at most, then asks for another
 PARALLEL = 4  # sends at once in a process without a broker; with one, the worker's own concurrency decides
 REPORT_AGE = timedelta(hours=24)  # a report of failure after this does not send the message again
 LOOK_AGAIN_SECONDS = 0.2  # for newcomers, while slow messages are under way
-RETENTION = timedelta(days=30)  # then addresses are masked
 
 
 def queue(
@@ -591,8 +590,9 @@ def forget_contacts(*, store: Store, contacts: Iterable[str]) -> int:
 
 
 def sweep(*, now: datetime, batch: int, **_payload: Any) -> None:
-    """Housekeeping: addresses and values of messages older than RETENTION, and reports that matched nothing."""
-    old = Message.objects.filter(masked=False, created_at__lt=now - RETENTION).exclude(state=Message.State.PENDING)
+    """Housekeeping: addresses and values of messages older than MESSAGE_DAYS, and reports that matched nothing."""
+    since = now - timedelta(days=conf().MESSAGE_DAYS)
+    old = Message.objects.filter(masked=False, created_at__lt=since).exclude(state=Message.State.PENDING)
     _mask(list(old.order_by("created_at")[: min(batch, 200)]))
     stale = UnmatchedReport.objects.filter(created_at__lt=now - REPORT_AGE)
     UnmatchedReport.objects.filter(pk__in=list(stale.values_list("pk", flat=True)[:batch])).delete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -18,10 +19,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import ConsentRecord, User
+from accounts.models import ConsentRecord, SecurityEvent, User
 from customers import services
 from customers.kyc import services as kyc
-from customers.models import Customer, CustomerNote, KycDocumentType
+from customers.models import Address, Customer, CustomerNote, KycDocumentType
+from storefront import events
 from storefront.models import StaffAccess, Store
 from tests.conftest import Api
 from tests.customers.conftest import ADDRESS
@@ -153,3 +155,27 @@ def test_staff_erase_an_account_that_is_deactivated(staff: Client, full: Api) ->
     staff.post(user_page(full.user_id, "deactivate"))
     staff.post(user_page(full.user_id, "erase"))
     assert leaks(everything()) == []
+
+
+def test_old_guests_go_and_recent_ones_and_accounts_stay(store: Store, visitor: Api, shopper: Api) -> None:
+    assert visitor.post("/customers", {"address": ADDRESS}).status_code == 200
+    assert shopper.post("/customers", {"address": ADDRESS}).status_code == 200
+    guest = Customer.objects.get(is_guest=True).pk
+    now = timezone.now()
+    events.send("sweep", now=now + timedelta(days=399), batch=10)
+    assert not Customer.objects.exclude(erased_at=None).exists()
+    later = now + timedelta(days=402)
+    Address.objects.update(last_used_at=later - timedelta(days=1))
+    events.send("sweep", now=later, batch=10)
+    assert not Customer.objects.exclude(erased_at=None).exists()  # an order took the address the day before
+    Address.objects.update(last_used_at=now)
+    events.send("sweep", now=later, batch=10)
+    assert [row.pk for row in Customer.objects.exclude(erased_at=None)] == [guest]
+
+
+def test_the_security_log_goes_when_it_is_old(store: Store, shopper: Api) -> None:
+    assert SecurityEvent.objects.exists()
+    events.send("sweep", now=timezone.now() + timedelta(days=729), batch=100)
+    assert SecurityEvent.objects.exists()
+    events.send("sweep", now=timezone.now() + timedelta(days=731), batch=100)
+    assert not SecurityEvent.objects.exists()

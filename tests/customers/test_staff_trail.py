@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Session, User
 from customers import book, services
-from customers.models import Customer, CustomerNote
+from customers.kyc import services as kyc
+from customers.models import Customer, CustomerNote, KycDocumentType
 from storefront import events
 from storefront.models import StaffAccess, Store
 from storefront.staff import trail
@@ -156,3 +157,18 @@ def test_old_rows_go_in_batches(store: Store, configure: Any) -> None:
     assert StaffAccess.objects.count() == 2
     events.send("sweep", now=now, batch=1)
     assert StaffAccess.objects.get().at == now - timedelta(days=1)
+
+
+def test_the_queue_leads_from_document_to_document(staff: Client, store: Store, user: User) -> None:
+    now = timezone.now()
+    rows = []
+    for number in range(3):
+        kind = KycDocumentType.objects.create(store=store, title=f"Licence {number}")
+        when = now - timedelta(days=3 - number)
+        rows.append(kyc.submit(store=store, customer_id="asha", by="x", type_id=kind.pk, number="1", now=when))
+    queue = reverse("admin:storefront_customers_document_changelist") + "review/"
+    assert staff.get(queue).url == page(rows[0])  # the longest waiting
+    assert staff.post(page(rows[0], "approve")).url == page(rows[1])
+    assert staff.post(page(rows[1], "reject"), {"reason": "Unreadable"}).url == page(rows[2])
+    assert "No document waits" in staff.post(page(rows[2], "approve"), follow=True).content.decode()
+    assert "Unreadable" in staff.get(page(rows[1])).content.decode()
