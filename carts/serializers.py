@@ -346,7 +346,7 @@ def item(line: Line) -> dict[str, Any]:
         "stock_available": rules.stock_suffices(sellable, line.quantity) and details.get("stock_available", True),
         "backorder": sellable.backorder,
         "on_subscription": details.get("on_subscription", False),
-        "on_promotion": details.get("on_promotion", False),
+        "on_promotion": line.on_promotion or details.get("on_promotion", False),
         "quantity": line.quantity,
         "is_free_item": line.is_free_item,
         "free_quantity": line.free_quantity,

@@ -24,7 +24,7 @@ from .engine.basket import Basket, Effect
 from .engine.effects import effect
 from .engine.missing import Missing, missing
 from .models import Kind
-from .rulebook import LiveOffer
+from .rulebook import Book, LiveOffer
 from .wording import Names
 
 MAX_LOOKED_UP = 200  # products that are named in suggestions though the cart has none of them
@@ -181,6 +181,18 @@ class ShownPromotions:
         if not prices:
             return {}
         book = rulebook.book(store_id, Kind.PROMOTION, rulebook.version(store_id))
+        return self.shown_of(book, store_id, prices, group_id=group_id, now=now)
+
+    def shown_of(
+        self,
+        book: Book,
+        store_id: str,
+        prices: Mapping[Sku, tuple[Decimal, tuple[str, ...]]],
+        *,
+        group_id: str | None,
+        now: datetime,
+    ) -> dict[Sku, dict[str, Any]]:
+        """The same for who has read the rules just now: no query."""
         if not book.offers:
             return {}
         if group_id is None:
@@ -188,22 +200,11 @@ class ShownPromotions:
             group_id = default.pk if default else None
         found: dict[Sku, dict[str, Any]] = {}
         for sku, (price, category_ids) in prices.items():
-            variants = (sku.variant_id,) if sku.variant_id else ()
-            offers = book.about((sku.product_id,), variants, category_ids, now)
-            blocks = [
-                (block[0], offer.priority, offer.id, block[1], offer)
-                for offer in offers
-                if shown.for_everybody(offer, group_id)
-                and (block := shown.block(offer.rule, sku, price, category_ids)) is not None
-            ]
-            if blocks:
-                _price, _priority, pk, details, offer = min(blocks, key=lambda block: block[:3])
-                found[sku] = {
-                    "id": pk,
-                    "starts_at": offer.starts_at,
-                    "expires_at": offer.expires_at,
-                    "details": details,
-                }
+            best = shown.best(book, sku, price, category_ids, group_id=group_id, now=now)
+            if best is not None:
+                offer, details = best
+                dates = {"starts_at": offer.starts_at, "expires_at": offer.expires_at}
+                found[sku] = {"id": offer.id, **dates, "details": details}
         return found
 
     def version(self, store_id: str, *, now: datetime) -> str:

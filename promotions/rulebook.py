@@ -15,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from storefront.contracts import Sku
 from storefront.money import ZERO
 
 from . import rules, sql
@@ -72,6 +73,18 @@ class LiveOffer:
         return f"{self.kind}:{self.id}"
 
     @property
+    def for_the_asking(self) -> bool:
+        """Whether nothing but the products and the customer's group decides: no minimum, limit or login."""
+        return (
+            self.public
+            and not self.minimum
+            and not self.requires_login
+            and self.total_limit is None
+            and self.limit is None
+            and self.eligibility in (Eligibility.ALL, Eligibility.GROUP)
+        )
+
+    @property
     def counted(self) -> bool:
         """Whether its rows must be asked before somebody may have it."""
         return (
@@ -82,20 +95,15 @@ class LiveOffer:
         return self.starts_at <= now and (self.expires_at is None or now < self.expires_at)
 
 
-class Book:
-    """The live offers of one kind, begun or not."""
+class _Index:
+    """Offers by what their rules name."""
 
-    def __init__(self, version: str, offers: Iterable[LiveOffer]) -> None:
-        self.version = version
-        self.offers: dict[str, LiveOffer] = {offer.id: offer for offer in offers}
+    def __init__(self, offers: Iterable[LiveOffer]) -> None:
         self._everything: list[LiveOffer] = []
         self._products: dict[str, list[LiveOffer]] = {}
         self._variants: dict[str, list[LiveOffer]] = {}
         self._categories: dict[str, list[LiveOffer]] = {}
-        self._boundaries = sorted(
-            moment for offer in self.offers.values() for moment in (offer.starts_at, offer.expires_at) if moment
-        )
-        for offer in self.offers.values():
+        for offer in offers:
             for target in set(needs(offer.rule)):
                 if target == EVERYTHING:
                     self._everything.append(offer)
@@ -105,14 +113,6 @@ class Book:
                     self._products.setdefault(target.product_id, []).append(offer)
                 else:
                     self._categories.setdefault(target.category_id, []).append(offer)
-
-    def with_trial(self, offer: LiveOffer) -> Book:
-        """The same book with one more offer, in the place of what it has of it; in memory only."""
-        return Book("", (self.offers | {offer.id: offer}).values())
-
-    def candidates(self, basket: Basket, now: datetime) -> list[LiveOffer]:
-        """Those that run and whose rule names something that is in the basket."""
-        return self.about(basket.product_ids, basket.variant_ids, basket.category_ids, now)
 
     def about(
         self, product_ids: Iterable[str], variant_ids: Iterable[str], category_ids: Iterable[str], now: datetime
@@ -128,6 +128,31 @@ class Book:
                     for offer in index.get(pk, ()):
                         found[offer.id] = offer
         return [offer for offer in found.values() if offer.runs(now)]
+
+
+class Book:
+    """The live offers of one kind, begun or not."""
+
+    def __init__(self, version: str, offers: Iterable[LiveOffer]) -> None:
+        self.version = version
+        self.offers: dict[str, LiveOffer] = {offer.id: offer for offer in offers}
+        self._boundaries = sorted(
+            moment for offer in self.offers.values() for moment in (offer.starts_at, offer.expires_at) if moment
+        )
+        self._all = _Index(self.offers.values())
+        self._shown = _Index(offer for offer in self.offers.values() if offer.for_the_asking)
+
+    def with_trial(self, offer: LiveOffer) -> Book:
+        """The same book with one more offer, in the place of what it has of it; in memory only."""
+        return Book("", (self.offers | {offer.id: offer}).values())
+
+    def candidates(self, basket: Basket, now: datetime) -> list[LiveOffer]:
+        """Those that run and whose rule names something that is in the basket."""
+        return self._all.about(basket.product_ids, basket.variant_ids, basket.category_ids, now)
+
+    def shown(self, sku: Sku, category_ids: Iterable[str], now: datetime) -> list[LiveOffer]:
+        """Those that run, name this sku, and that everybody, or everybody of a group, has for the asking."""
+        return self._shown.about((sku.product_id,), (sku.variant_id,), category_ids, now)
 
     def running(self, now: datetime) -> list[LiveOffer]:
         """All that run, in sequence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +22,7 @@ from .engine.rules import (
     VolumeBased,
 )
 from .models import Eligibility, OfferType
-from .rulebook import LiveOffer
+from .rulebook import Book, LiveOffer
 from .rules import json_number
 
 Block = tuple[Decimal, dict[str, Any]]
@@ -32,19 +33,20 @@ def promotion_type(type_: str) -> str:
     return str(OfferType.DISCOUNT if type_ == OfferType.FIXED_PRICE else type_)
 
 
-def for_everybody(offer: LiveOffer, group_id: str | None) -> bool:
-    """Whether a promotion needs nothing but the product: everybody of that group has it, as often as they like."""
-    return (
-        offer.public
-        and not offer.minimum
-        and not offer.requires_login
-        and offer.total_limit is None
-        and offer.limit is None
-        and (
-            offer.eligibility == Eligibility.ALL
-            or (offer.eligibility == Eligibility.GROUP and group_id in offer.audience)
-        )
-    )
+def best(
+    book: Book, sku: Sku, price: Decimal, category_ids: Collection[str], *, group_id: str | None, now: datetime
+) -> tuple[LiveOffer, dict[str, Any]] | None:
+    """The promotion that leads everybody of that group to the lowest unit price of a sku, with its `details`."""
+    found = [
+        (entry[0], offer.priority, offer.id, entry[1], offer)
+        for offer in book.shown(sku, category_ids, now)
+        if (offer.eligibility != Eligibility.GROUP or group_id in offer.audience)
+        and (entry := block(offer.rule, sku, price, category_ids)) is not None
+    ]
+    if not found:
+        return None
+    _price, _priority, _id, details, offer = min(found, key=lambda entry: entry[:3])
+    return offer, details
 
 
 def block(rule: Rule, sku: Sku, price: Decimal, category_ids: Collection[str]) -> Block | None:

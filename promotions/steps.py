@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from storefront.contracts import ProductPromotions, Sku
 from storefront.errors import DomainError
 from storefront.money import ZERO
+from storefront.plugs import has, plug
 from storefront.pricing import COUPON, PROMOTION, Line, Quote
 
-from . import baskets, claims, eligibility, errors, rulebook, sql, wording
+from . import baskets, claims, eligibility, errors, rulebook, shown, sql, wording
 from .codes import code_key
 from .eligibility import Caller
 from .engine.basket import Basket, Effect
@@ -20,17 +23,24 @@ from .engine.effects import effect
 from .engine.missing import missing
 from .engine.sequence import Candidate, choose
 from .models import AppliesTo, Kind, OfferType, State
-from .rulebook import LiveOffer
+from .plugs import ShownPromotions
+from .rulebook import Book, LiveOffer
 from .wording import Names
+
+PRODUCT_PROMOTIONS = "PRODUCT_PROMOTIONS"
 
 
 class PromotionFacts(NamedTuple):
     basket: Basket
     offers: Mapping[str, LiveOffer]  # those that the shopper may have and that may fit
+    on_promotion: Collection[Sku]  # what the catalogue shows a promotion of
 
 
 class Promotions:
     """Automatic promotions, in sequence (D-34). What they leave is `promotions` in the quote's facts.
+
+    Lines that one takes something off are on promotion, and so are those that the catalogue shows one beside: the cart
+    may need more units for it, or another may save more.
 
     With a `trial` (see `trying`) one more promotion is live, for these quotes alone.
     """
@@ -43,31 +53,43 @@ class Promotions:
         return type(self)(trial=offer)
 
     def gather(self, quote: Quote) -> PromotionFacts | None:
-        """One query; a second one when a promotion that may fit has a limit or names its customers."""
+        """One query; a second one when a promotion that may fit has a limit or names its customers. What the catalogue
+        shows costs none, unless another app's `PRODUCT_PROMOTIONS` must be asked."""
         now = quote.now or timezone.now()
         book = rulebook.book(quote.store_id, Kind.PROMOTION, rulebook.version(quote.store_id))
         if self.trial is not None and self.trial.kind == Kind.PROMOTION:
             book = book.with_trial(self.trial)
-        if not book.offers:
+        on_promotion = _on_promotion(quote, book, now)
+        if not book.offers and not on_promotion:
             return None
         basket = baskets.of_quote(quote)
         found = [offer for offer in book.candidates(basket, now) if offer.minimum <= basket.total]
         if not found:
-            return None
+            return PromotionFacts(basket, {}, on_promotion)
         caller = Caller.of_quote(quote, now)
         known = eligibility.standing(caller, found)
         return PromotionFacts(
-            basket, {offer.id: offer for offer in found if eligibility.refusal(offer, caller, known) is None}
+            basket,
+            {offer.id: offer for offer in found if eligibility.refusal(offer, caller, known) is None},
+            on_promotion,
         )
 
     def apply(self, quote: Quote, facts: PromotionFacts | None) -> Quote:
         if facts is None:
             return quote
         chosen = choose(map(candidate, facts.offers.values()), facts.basket, currency=quote.currency)
-        if not chosen:
-            return quote
         for applied in chosen:
             quote = baskets.add(quote, applied.effect, facts.basket, facts.offers[applied.id].source)
+        quote = quote._replace(
+            lines=tuple(
+                line._replace(on_promotion=True)
+                if line.sku in facts.on_promotion or line.saving_from(PROMOTION)
+                else line
+                for line in quote.lines
+            )
+        )
+        if not chosen:
+            return quote
         offers = [facts.offers[applied.id] for applied in chosen]
         return quote.noted(
             promotions=[
@@ -75,6 +97,26 @@ class Promotions:
                 for number, offer in enumerate(offers, 1)
             ]
         )
+
+
+def _on_promotion(quote: Quote, book: Book, now: datetime) -> Collection[Sku]:
+    """The skus beside which the catalogue shows a promotion, for the shopper's own group (D-22)."""
+    if not has(PRODUCT_PROMOTIONS):
+        return ()
+    shower: ProductPromotions = plug(PRODUCT_PROMOTIONS)
+    ours = shower if isinstance(shower, ShownPromotions) else None
+    if ours is not None and not book.offers:
+        return ()
+    prices = {
+        line.sku: (line.unit_price, line.sellable.category_ids)
+        for line in quote.lines
+        if line.sellable is not None and line.unit_price > 0
+    }
+    if not prices:
+        return ()
+    if ours is not None:
+        return ours.shown_of(book, quote.store_id, prices, group_id=quote.group_id, now=now)
+    return shower.shown(quote.store_id, prices, group_id=quote.group_id, now=now)
 
 
 def candidate(offer: LiveOffer) -> Candidate:
@@ -206,9 +248,7 @@ class Applied:
             found = _rows(quote, PROMOTION, noted)
             if not found:
                 continue
-            # The API knows no fixed price among promotions: it is a discount down to one.
-            shown = OfferType.DISCOUNT if noted["type"] == OfferType.FIXED_PRICE else noted["type"]
-            says = {"promotion_id": noted["id"], "promotion_type": str(shown)}
+            says = {"promotion_id": noted["id"], "promotion_type": shown.promotion_type(noted["type"])}
             place = {"applied_sequence": noted["sequence"], "scope": noted["scope"]}
             rows += [says | row | place for row in found]
             taken.append(claims.of_use(quote, "promotion", noted, saving=_sum(found), revenue=revenue))

@@ -403,7 +403,8 @@ class ProductPromotions(Protocol):
         group_id: str | None,
         now: datetime,
     ) -> dict[Sku, dict[str, Any]]:
-        """The contract's `ProductPromotion` of those skus that are on promotion for everybody of that group.
+        """The contract's `ProductPromotion` of those skus that are on promotion for everybody of that group. Carts ask
+        too, for the `on_promotion` of their lines.
 
         `prices` gives each sku's selling price and the ids of its categories with those above them. The promotion with
         the lowest resulting unit price wins. At most one query, however many skus; none in a process that knows the

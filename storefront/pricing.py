@@ -60,6 +60,7 @@ class Line(NamedTuple):
     is_free_item: bool = False  # the whole line is a gift that the shopper did not put there
     free_source: str = ""  # who gives it: "promotion:<id>" or "coupon:<id>"
     free_value: Decimal = ZERO  # what its units would cost; counts as a saving, in no total that is paid
+    on_promotion: bool = False  # a promotion takes something off, or is shown beside the price in the catalogue (D-35)
     # ListPrice
     unit_price: Decimal = ZERO  # selling price of one unit as the store shows it, with or without tax
     amount: Decimal = ZERO  # unit price times paid units, before discounts, with or without tax as shown; 0 for a gift

@@ -77,6 +77,9 @@ def test_an_unknown_code_changes_nothing(shop: Api) -> None:
 def test_the_promoted_product_and_a_coupon_go_together(shop: Api) -> None:
     cart = cart_of(shop, CANDLE_MOGRA=1, TAWA_26=1)
     assert (cart["promotion_savings"], cart["applied_promotions"][0]["product_name"]) == (64, "Mogra candle")
+    for item in cart["cart_items"]:
+        shown = shop.get(f"/catalog/products/{item['product_id']}").json()["content"]["product"]
+        assert item["on_promotion"] == shown["on_promotion"] == (item["product_name"] == "Mogra candle")
     after = assert_matches("apply-coupon", shop.post(f"/carts/{cart['id']}/coupon", {"coupon_code": "DISCOUNT10"}))[
         "cart"
     ]

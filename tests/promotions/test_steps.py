@@ -342,3 +342,53 @@ def test_what_other_steps_left_is_no_trouble(till: Till, offer: NewOffer, config
     quote = till("SAVE", TEA=1, CUP=1)
     assert quote.totals().coupon_discount == Decimal("233.32")  # 66.66 and 166.66
     assert all(line.discounted >= 0 for line in quote.lines)
+
+
+# --- what the cart says of its lines --------------------------------------------------------------------------------
+def on_promotion(quote: Quote) -> dict[str, bool]:
+    return {line.sku.product_id: line.on_promotion for line in quote.lines}
+
+
+def test_a_line_that_a_promotion_takes_something_off_is_on_promotion(till: Till, offer: NewOffer) -> None:
+    offer("promotion", applies_to="product", details=TEA_TENTH, minimum_order_total=Decimal(200))
+    assert on_promotion(till(TEA=1, CUP=1)) == {"TEA": True, "CUP": False}
+    assert on_promotion(till(TEA=1)) == {"TEA": False}, "not shown in the catalogue, and the cart is too small"
+
+
+def test_so_is_one_that_the_catalogue_shows_a_promotion_beside(till: Till, offer: NewOffer) -> None:
+    offer("promotion", "free-goods", applies_to="product", details=ONE_FREE)
+    quote = till(TEA=1, CUP=1)
+    assert quote.totals().promotion_savings == 0
+    assert on_promotion(quote) == {"TEA": True, "CUP": False}
+    gift = till(TEA=2)
+    assert [(line.is_free_item, line.on_promotion) for line in gift.lines] == [(False, True), (True, True)]
+
+
+def test_a_coupon_is_no_promotion(till: Till, offer: NewOffer) -> None:
+    offer()
+    quote = till("SAVE", TEA=1)
+    assert quote.totals().coupon_discount == 10
+    assert on_promotion(quote) == {"TEA": False}
+
+
+def test_a_group_sees_its_own_promotions_in_its_cart(store: Store, till: Till, offer: NewOffer) -> None:
+    trade = CustomerGroup.objects.create(store=store, name="Trade", slug="trade")
+    offer("promotion", "free-goods", applies_to="product", details=ONE_FREE, eligibility="group", audience=[trade.pk])
+    assert on_promotion(till(TEA=1)) == {"TEA": False}
+    assert on_promotion(till(TEA=1, group_id=trade.pk)) == {"TEA": True}
+
+
+class Always:
+    """Another app's `PRODUCT_PROMOTIONS`: cups are on promotion."""
+
+    def shown(self, store_id: str, prices: Any, *, group_id: str | None, now: Any) -> dict[Any, Any]:
+        return {sku: {"id": "theirs"} for sku in prices if sku.product_id == "CUP"}
+
+
+def test_the_plug_decides_what_is_shown(till: Till, offer: NewOffer, configure: Any) -> None:
+    configure(PRODUCT_PROMOTIONS="tests.promotions.test_steps.Always")
+    assert on_promotion(till(TEA=1, CUP=1)) == {"TEA": False, "CUP": True}
+    offer("promotion", "free-goods", applies_to="product", details=ONE_FREE)
+    assert on_promotion(till(TEA=1, CUP=1)) == {"TEA": False, "CUP": True}
+    configure(PRODUCT_PROMOTIONS="")
+    assert on_promotion(till(TEA=1, CUP=1)) == {"TEA": False, "CUP": False}
