@@ -180,7 +180,7 @@ class PreferencesBodyIn(Input):
 
 
 class BusinessIn(Input):
-    type = serializers.CharField(max_length=60)
+    type = serializers.CharField(max_length=60, allow_blank=True)  # POST /customers asks for none
     name = serializers.CharField(max_length=160)
     metadata = serializers.DictField(child=serializers.CharField(max_length=500, allow_blank=True), required=False)
 

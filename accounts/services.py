@@ -55,16 +55,23 @@ def update_profile(*, store: Store, user_id: str, changes: Mapping[str, Any], ne
         user.notification_preferences = _merged(user.notification_preferences, changes["preferences"])
     if changes.get("group_id"):
         _choose_group(store, user, changes["group_id"])
-    if "business" in changes and changes["business"] != user.customer.business:
+    if "business" in changes and _business(changes["business"]) != _business(user.customer.business):
         if not user.is_primary:
             raise Invalid(_("Only the primary user can change this."), code="primary_user_only", field="business")
         customers.set_business(store=store, customer_id=user.customer_id, business=changes["business"])
-        user.customer.business = changes["business"]
+        user.customer.business = changes["business"]  # as it is shown; the tax numbers beside it stay
     user.save(update_fields=["first_name", "last_name", "email", "phone", "notification_preferences", "modified_at"])
     if "preferences" in changes:
         _remember(store, user, before=before, source=ConsentRecord.Source.API, network=network)
         _tell_preferences(store, user)
     return user
+
+
+def _business(held: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a user is shown of a business, and sends back: a client that changes a name may send the whole user."""
+    if not held:
+        return None
+    return {name: held.get(name) or empty for name, empty in (("type", ""), ("name", ""), ("metadata", {}))}
 
 
 def _change_contact(user: User, kind: str, contact: str) -> None:

@@ -16,10 +16,11 @@ from .errors import AboveMaximum, BelowMinimum, OutOfStock, ProductNotFound, Var
 MAX_LINES = 250  # different skus in a cart
 MAX_QUANTITY = 1_000_000  # units of one sku, whatever the product says
 
-# What a shopper reads in `status_error_message`; %(name)s is the product at fault.
+# What a shopper reads in `status_error_message`; %(name)s is the product, or the document, at fault.
 PROBLEMS: dict[str, str | Promise] = {
     "cart_empty": gettext_lazy("Your cart is empty."),
     "login_required": gettext_lazy("Please log in to order."),
+    "document_missing": gettext_lazy("Before you can order we need an approved document: %(name)s."),
     "item_unavailable": gettext_lazy("%(name)s is no longer available."),
     "item_out_of_stock": gettext_lazy("There are not enough units of %(name)s left."),
     "item_quantity": gettext_lazy("%(name)s cannot be ordered in this quantity."),

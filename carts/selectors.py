@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.db.models import QuerySet
 
+from storefront import provided
 from storefront.contracts import Offer, Sellable, Shopper, Sku
 from storefront.models import Store
 from storefront.plugs import has, plug, plug_list
@@ -91,7 +92,20 @@ def price_cart(
     priced = price(quote, plug_list("PRICING_STEPS"))
     if not store.guest_orders and not shopper.is_logged_in:  # D-10
         priced = priced._replace(problems=(*priced.problems, Problem("login_required")))
+    else:
+        priced = priced._replace(problems=(*priced.problems, *_document_problems(store, shopper, now)))
     return PricedCart(cart, priced)
+
+
+def _document_problems(store: Store, shopper: Shopper, now: datetime) -> tuple[Problem, ...]:
+    """The documents without which the store takes no order (D-43). One query, none where it does not ask for any.
+
+    A visitor can give none before they log in.
+    """
+    missing = provided.ask("kyc_missing", default=(), store=store, customer_id=shopper.customer_id, now=now)
+    if missing and not shopper.is_logged_in:
+        return (Problem("login_required"),)
+    return tuple(Problem("document_missing", title) for title in missing)
 
 
 def cart_detail(*, store: Store, shopper: Shopper, cart_id: str, now: datetime) -> PricedCart:

@@ -17,7 +17,7 @@ class CustomersConfig(AppConfig):
 
         provided.register("kyc_documents", selectors.kyc_document_types)
         provided.register("kyc_complete", selectors.kyc_complete)
-        provided.register("kyc_allows_order", selectors.kyc_allows_order)
+        provided.register("kyc_missing", selectors.kyc_missing)
         kernel_privacy.register("customer", privacy.details)
         kernel_privacy.register("notes", privacy.notes)
         kernel_privacy.register("addresses", privacy.addresses)

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from storefront import provided
 from storefront import selectors as kernel
 from storefront.addresses import contact_flags
 from storefront.contracts import Shopper
@@ -119,25 +120,40 @@ def kyc_document_types(*, store: Store) -> list[dict[str, Any]]:
 
 def kyc_complete(*, store: Store, customer_id: str | None, now: datetime | None = None) -> bool:
     """Whether every mandatory kind of document is approved and in date (D-43); one query. True where none is asked."""
-    missing = KycDocumentType.objects.filter(store=store, active=True, is_mandatory=True).exclude(
-        Exists(_approved(store, customer_id or "", now or timezone.now()).filter(type=OuterRef("pk")))
-    )
-    return not missing.exists()
+    return not _not_approved(store, customer_id, now or timezone.now()).exists()
 
 
-def kyc_allows_order(*, store: Store, customer_id: str | None) -> bool:
-    """Whether documents stand in the way of an order (D-43). No query unless the store says that they may; one then."""
+def kyc_missing(*, store: Store, customer_id: str | None, now: datetime | None = None) -> list[str]:
+    """The titles of the documents that stand in the way of an order (D-43), in the store's order.
+
+    No query unless the store says that documents may; one then.
+    """
     if not (store.kyc_enabled and store.kyc_required):
-        return True
-    return kyc_complete(store=store, customer_id=customer_id)
+        return []
+    return list(_not_approved(store, customer_id, now or timezone.now()).values_list("title", flat=True))
+
+
+def _not_approved(store: Store, customer_id: str | None, now: datetime) -> QuerySet[KycDocumentType]:
+    """The mandatory kinds of which the customer has no approved document in date."""
+    approved = _approved(store, customer_id or "", now)
+    asked = KycDocumentType.objects.filter(store=store, active=True, is_mandatory=True)
+    return asked.exclude(Exists(approved.filter(type=OuterRef("pk"))))
+
+
+HOLDINGS = ("wallet_holdings", "payment_holdings", "order_holdings")  # what apps above know, by `storefront.provided`
 
 
 def is_bare(*, store: Store, customer_id: str) -> bool:
-    """Whether nothing hangs on a customer yet here: no business, address, document, bank account. One query."""
+    """Whether nothing hangs on a customer yet: no business, address, document, bank account; no money, mandate, order.
+
+    One query, and those of the apps that know of the last three.
+    """
     row = Customer.objects.filter(store=store, pk=customer_id, business__isnull=True, erased_at=None)
     owned = [model._default_manager.filter(store=store, customer_id=customer_id) for model in (Address, Document)]
     accounts = BankAccount.objects.filter(store=store, customer_id=customer_id)
-    return row.exclude(Exists(owned[0])).exclude(Exists(owned[1])).exclude(Exists(accounts)).exists()
+    if not row.exclude(Exists(owned[0])).exclude(Exists(owned[1])).exclude(Exists(accounts)).exists():
+        return False
+    return not any(provided.ask(name, default=False, store=store, customer_id=customer_id) for name in HOLDINGS)
 
 
 def _approved(store: Store, customer_id: str, now: datetime) -> QuerySet[Document]:

@@ -15,7 +15,7 @@ class PaymentsConfig(AppConfig):
 
         from storefront import events, outbox, privacy, provided
 
-        from . import checks, debits, errands, gateways, public  # noqa: F401  checks registers itself
+        from . import checks, debits, errands, gateways, public, selectors  # noqa: F401  checks registers itself
         from . import privacy as own
 
         outbox.register(debits.QUEUE, debits.drain)
@@ -23,6 +23,7 @@ class PaymentsConfig(AppConfig):
         events.on("shopper.erased", own.erase)
         privacy.register("payments", own.export)
         provided.register("payment_providers", public.payment_providers)
+        provided.register("payment_holdings", selectors.holds_anything)
 
         def forget(*, setting: str, **_payload: Any) -> None:
             if setting in {"STOREFRONT", "DEBUG"}:

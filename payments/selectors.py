@@ -101,6 +101,14 @@ def credit_overview(*, store: Store, customer_id: str) -> dict[str, Any]:
 
 
 # --- customers --------------------------------------------------------------------------------------------------------
+def holds_anything(*, store: Store, customer_id: str) -> bool:
+    """Whether a customer is known to a provider, gave a mandate or has a credit line. Up to three queries."""
+    return any(
+        model._default_manager.filter(store=store, customer_id=customer_id).exists()
+        for model in (GatewayCustomer, Mandate, CreditLine)
+    )
+
+
 def is_gone(*, store: Store, customer_id: str) -> bool:
     """Whether the customer was erased. Locks their row, so that nothing is written for them while that happens."""
     row = Customer.objects.select_for_update(no_key=True).filter(store=store, pk=customer_id).first()

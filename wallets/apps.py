@@ -9,13 +9,14 @@ class WalletsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import events
+        from storefront import events, provided
         from storefront import privacy as kernel_privacy
 
-        from . import privacy
+        from . import privacy, selectors
         from .services import housekeeping, loyalty
 
         events.on("shopper.registered", loyalty.welcome)
         events.on("shopper.erased", housekeeping.forget_shopper)
         events.on("sweep", housekeeping.sweep)
+        provided.register("wallet_holdings", selectors.holds_anything)
         kernel_privacy.register("wallets", privacy.collect)

@@ -13,6 +13,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Abs
 
 from storefront.conf import conf
+from storefront.models import Store
 from storefront.money import ZERO
 from storefront.selectors import ShortMemory
 
@@ -226,6 +227,13 @@ def activity(
     order = [f"{'-' if descending else ''}{SORTS[name]}" for name, descending in sort]
     newest_last = bool(sort) and not sort[0][1]
     return list(rows.order_by(*(order or ["-created_at"]), "pk" if newest_last else "-pk")[offset : offset + limit])
+
+
+def holds_anything(*, store: Store, customer_id: str) -> bool:
+    """Whether a customer has points or credit beyond the bonus that everybody is welcomed with. Two queries."""
+    own = {"store": store, "account__customer_id": customer_id}
+    entries = Entry.objects.filter(**own).exclude(kind=Entry.Kind.SIGNUP)
+    return entries.exists() or Earning.objects.filter(**own).exists()
 
 
 def entries(*, store_id: str, kind: str, customer_id: str) -> QuerySet[Entry]:

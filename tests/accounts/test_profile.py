@@ -432,6 +432,20 @@ def test_a_primary_user_takes_the_others_along_and_another_user_only_itself(
     assert {payload["user_id"] for payload in named(heard, "shopper.erased")} == {*members, primary.user_id}
 
 
+def test_a_client_may_send_back_the_whole_user_as_it_was_read(enter: Enter) -> None:
+    """Also a business without a type, and one with tax numbers that the user's shape does not show."""
+    primary, second = enter("a@example.com"), enter("b@example.com")
+    User.objects.filter(pk=second.user_id).update(customer_id=primary.user_id, is_primary=False)
+    assert primary.post("/customers", {"business": {"name": "Rao", "pan_number": "AAPFU0931F"}}).status_code == 200
+    before = Customer.objects.values_list("business", flat=True).get(pk=primary.user_id)
+    for api in (primary, second):
+        read = api.get(where(api)).json()["content"]["user"]
+        assert read["business"]["type"] == ""
+        saved = assert_matches("update-user", api.put(where(api), read | {"last_name": "Rao"}))["user"]
+        assert (saved["last_name"], saved["business"]) == ("Rao", read["business"])
+    assert Customer.objects.values_list("business", flat=True).get(pk=primary.user_id) == before
+
+
 def test_the_tokens_of_a_logged_out_shopper_die_with_the_account(enter: Enter) -> None:
     elsewhere = enter("asha@example.com")
     elsewhere.take(elsewhere.post("/auth/logout"))

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
 from carts.models import Cart
 from catalog.models import Product, Stock
-from customers.models import Address
+from customers.models import Address, Document, KycDocumentType
+from storefront import selectors as kernel
 from storefront.models import Store
 from tests.api import shoppers
 from tests.carts.conftest import quantities
@@ -148,6 +150,36 @@ def test_deleting_the_account_deletes_its_carts(store: Store) -> None:
     cart_of(shopper.post("/carts", {"items": [item(tea)]}))
     assert shopper.delete(f"/auth/user/{shopper.user_id}").status_code == 200
     assert not Cart.objects.exists()
+
+
+def test_a_store_may_ask_for_documents_before_orders(store: Store, visitor: Api, other_store: Store) -> None:
+    """D-43: off by default; the cart says which document is missing, and costs one statement more only then."""
+    tea = make_product(store)
+    shopper = shoppers.registered(store, "asha@example.com")
+    carts = {api: cart_of(api.post("/carts", {"items": [item(tea)]}))["id"] for api in (shopper, visitor)}
+
+    def problem(api: Api) -> str:
+        cart = cart_of(api.get(f"/carts/{carts[api]}"), "get-cart")
+        assert cart["status"] == "not-ready-for-payment"
+        return str(cart["status_error_message"])
+
+    pan = KycDocumentType.objects.create(store=store, kind="pan", title="PAN card", is_mandatory=True)
+    KycDocumentType.objects.create(store=store, kind="other", title="Licence", is_mandatory=False)
+    KycDocumentType.objects.create(store=other_store, kind="other", title="Theirs", is_mandatory=True)
+    Store.objects.update(kyc_enabled=True)
+    kernel.forget()
+    delivery = "Please add a billing and a shipping address."
+    assert problem(shopper) == problem(visitor) == delivery
+    without = count(lambda: shopper.get(f"/carts/{carts[shopper]}"), "get-cart")
+    Store.objects.filter(pk=store.pk).update(kyc_required=True)
+    kernel.forget()
+    assert problem(shopper) == "Before you can order we need an approved document: PAN card."
+    assert problem(visitor) == "Please log in to order."  # a visitor has nothing to give documents to
+    assert count(lambda: shopper.get(f"/carts/{carts[shopper]}"), "get-cart") == without + 1
+    given = Document.objects.create(store=store, customer_id=shopper.user_id, type=pan, status="submitted")
+    assert "PAN card" in problem(shopper)
+    Document.objects.filter(pk=given.pk).update(status="approved", verified_at=timezone.now())
+    assert problem(shopper) == delivery
 
 
 # --- statements -----------------------------------------------------------------------------------------------------

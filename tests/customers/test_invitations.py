@@ -13,12 +13,15 @@ from customers import invitations, services
 from customers.errors import AlreadyInvited, CustomerNotFound, InvitationNotFound, TooManyInvitations
 from customers.models import Address, Customer, Invitation
 from messaging.models import Message
+from payments.models import CreditLine
 from storefront.models import CustomerGroup, Store
 from tests.accounts.test_visitors import claims
 from tests.api import shoppers
 from tests.conftest import Api
 from tests.customers.conftest import ADDRESS
+from tests.payments.factories import mandate_row
 from tests.threads import in_parallel
+from wallets.models import Account, Entry
 
 pytestmark = pytest.mark.django_db
 BUYER = "buyer@example.com"
@@ -87,6 +90,34 @@ def test_nobody_loses_their_own_things_by_an_invitation(store: Store, shopper: A
     assert claims(again.token)["customer_id"] == user.user_id
     assert set(Invitation.objects.values_list("state", flat=True)) == {"open"}
     assert Address.objects.get().customer_id == user.user_id
+
+
+@pytest.mark.parametrize("holding", ["points", "credit", "credit line", "mandate"])
+def test_nobody_leaves_money_or_a_mandate_behind_by_an_invitation(store: Store, shopper: Api, holding: str) -> None:
+    user = shoppers.registered(store, "own@example.com")
+    mine = {"store": store, "customer_id": user.user_id}
+    invite(store, shopper, "+919876500000")
+    match holding:
+        case "points" | "credit":
+            account = Account.objects.create(kind=holding, balance=5, **mine)
+            Entry.objects.create(store=store, account=account, kind="grant", owner="x", amount=5, remaining=5)
+        case "credit line":
+            CreditLine.objects.create(**mine)
+        case _:
+            mandate_row(store, user.user_id)
+    verify_contact(user, phone="9876500000", country_code="+91")
+    assert claims(user.token)["customer_id"] == user.user_id
+    assert Customer.objects.get(pk=user.user_id).erased_at is None
+    assert Invitation.objects.get().state == "open"
+
+
+def test_the_bonus_that_everybody_is_welcomed_with_keeps_nobody_from_joining(store: Store, shopper: Api) -> None:
+    user = shoppers.registered(store, "own@example.com")
+    account = Account.objects.create(store=store, customer_id=user.user_id, kind="points", balance=5)
+    Entry.objects.create(store=store, account=account, kind="signup", owner="signup", amount=5, remaining=5)
+    invite(store, shopper, "+919876500000")
+    verify_contact(user, phone="9876500000", country_code="+91")
+    assert claims(user.token)["customer_id"] == shopper.user_id
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "late", "erased", "other store"])

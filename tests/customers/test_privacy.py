@@ -68,19 +68,20 @@ def test_erasing_the_account_leaves_nothing_of_the_person(
 def test_documents_stand_in_the_way_of_orders_only_where_the_store_says_so(
     store: Store, full: Api, django_assert_num_queries: Any
 ) -> None:
-    def allowed(customer_id: str | None) -> bool:
-        return selectors.kyc_allows_order(store=Store.objects.get(pk=store.pk), customer_id=customer_id)
+    def missing(customer_id: str | None) -> list[str]:
+        return selectors.kyc_missing(store=Store.objects.get(pk=store.pk), customer_id=customer_id)
 
     KycDocumentType.objects.update(is_mandatory=True)
     with django_assert_num_queries(0):
-        assert selectors.kyc_allows_order(store=store, customer_id=full.user_id)
+        assert not selectors.kyc_missing(store=store, customer_id=full.user_id)
     Store.objects.filter(pk=store.pk).update(kyc_required=True)
-    assert allowed(full.user_id)  # documents are not asked for at all
+    assert not missing(full.user_id)  # documents are not asked for at all
     Store.objects.filter(pk=store.pk).update(kyc_enabled=True)
     kernel.forget()
-    assert not allowed(full.user_id) and not allowed(None)
+    title = KycDocumentType.objects.get().title
+    assert missing(full.user_id) == missing(None) == [title]
     kyc.approve(store=store, document_id=Document.objects.get().pk, by="staff", now=timezone.now())
-    assert allowed(full.user_id) and not allowed(None)
+    assert not missing(full.user_id) and missing(None) == [title]
 
 
 def test_the_demo_can_be_built_twice(store: Store) -> None:
