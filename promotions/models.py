@@ -301,6 +301,7 @@ class OfferUse(StoreScoped):
         ]
         indexes = [
             models.Index(fields=["offer", "-held_at"], name="sf_promotions_use_offer"),
+            models.Index(fields=["store", "-held_at"], name="sf_promotions_use_day"),
             models.Index(fields=["code"], condition=Q(code__isnull=False), name="sf_promotions_use_code"),
             models.Index(fields=["offer"], condition=Q(counted=False), name="sf_promotions_use_uncounted"),
             models.Index(fields=["store", "customer_id", "-held_at"], name="sf_promotions_use_customer"),

@@ -127,6 +127,13 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Offer
         fields = PLAIN
+        widgets: ClassVar[dict[str, Any]] = {
+            name: TextareaWidget(attrs={"rows": 3}) for name in ("description", "terms")
+        }
+        help_texts: ClassVar[dict[str, Any]] = {
+            "first_order_only": _("For customers who have ordered nothing yet."),
+            "priority": _("The lowest number applies first."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

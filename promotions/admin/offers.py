@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Window
@@ -13,6 +14,7 @@ from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -146,6 +148,14 @@ class OfferAdmin(StoreModelAdmin):
             return f"{offer.used:,}"
         return _("%(count)s of %(limit)s") % {"count": f"{offer.used:,}", "limit": f"{offer.total_limit:,}"}
 
+    @display(description=gettext_lazy("When"), ordering="starts_at")
+    def dates(self, offer: Offer) -> str:
+        begins, ends = (
+            date_format(timezone.localtime(moment), "j M Y") if moment else "…"
+            for moment in (offer.starts_at, offer.expires_at)
+        )
+        return f"{begins} – {ends}"
+
     @display(description=gettext_lazy("Saved, 30 days"))
     def saving(self, offer: Any) -> str:
         return str(offer.saving)
@@ -157,6 +167,12 @@ class OfferAdmin(StoreModelAdmin):
     # -- rights --
     def has_state_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return common.may(request, "change", self.kind)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """A live offer can be stopped, any other published."""
+        found = super().get_actions_detail(request, object_id)
+        live = Offer.objects.filter(pk=unquote(str(object_id)), state=State.LIVE).exists()
+        return [one for one in found if one.path != ("publish" if live else "stop")]
 
     def has_copy_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return common.may(request, "add", self.kind)
@@ -215,7 +231,7 @@ class OfferAdmin(StoreModelAdmin):
             (gettext_lazy("Who may have it"), {"fields": who, "classes": ["sf-audience"]}),
             (
                 gettext_lazy("When, and together with what"),
-                {"fields": [("starts_at", "expires_at"), ("priority", "combinable")]},
+                {"fields": ["starts_at", "expires_at", ("priority", "combinable")]},
             ),
         ]
         return _without_hidden_store(super(), request, obj, fieldsets)
@@ -437,17 +453,7 @@ def _asked_store(request: HttpRequest) -> Store | None:
 @site.admin_for(Coupon)
 class CouponAdmin(OfferAdmin):
     kind, menu_order, icon = Kind.COUPON, 10, "confirmation_number"
-    list_display = (
-        "name",
-        "shown_state",
-        "gives",
-        "code_line",
-        "use_line",
-        "saving",
-        "revenue",
-        "starts_at",
-        "expires_at",
-    )
+    list_display = ("name", "shown_state", "gives", "code_line", "use_line", "saving", "revenue", "dates")
     search_fields = ("name",)
     search_help_text = gettext_lazy("A part of the name, or a whole code.")
     actions_detail = ("publish", "stop", "codes", "try_out", "duplicate")
@@ -468,15 +474,5 @@ class CouponAdmin(OfferAdmin):
 @site.admin_for(Promotion)
 class PromotionAdmin(OfferAdmin):
     kind, menu_order, icon = Kind.PROMOTION, 20, "sell"
-    list_display = (
-        "name",
-        "shown_state",
-        "gives",
-        "priority",
-        "use_line",
-        "saving",
-        "revenue",
-        "starts_at",
-        "expires_at",
-    )
+    list_display = ("name", "shown_state", "gives", "priority", "use_line", "saving", "revenue", "dates")
     search_fields = ("name",)

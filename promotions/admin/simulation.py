@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from storefront.errors import Unavailable
@@ -90,6 +91,7 @@ class Verdict(NamedTuple):
     saving: str
     why: str
     on_trial: bool = False
+    possible: bool = False  # it would count if the shopper asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ def simulate(quote: Quote, *, trial: LiveOffer | None = None) -> Simulated:
         steps,
         _verdicts(quote, trial),
         [(wish, refusal.message) for wish, refusal in quote.refusals.items()],
-        [(problem.name, str(problem.message) or problem.code.replace("_", " ")) for problem in quote.problems],
+        [
+            (problem.name, capfirst(str(problem.message) or problem.code.replace("_", " ")))
+            for problem in quote.problems
+        ],
     )
 
 
@@ -211,8 +216,9 @@ def _verdict(quote: Quote, offer: Any, name: str, applied: Iterable[str], *, on_
         why = str(_("Would count if its code were typed."))
     if not why and offer.applicable:
         why = str(offer.details.get("savings_message", ""))
+    possible = bool(offer.applicable) and not counts
     saving = wording.money(offer.saving, quote.currency) if offer.saving else ""
-    return Verdict(offer.offer_id, offer.kind, name, counts, saving, why, on_trial)
+    return Verdict(offer.offer_id, offer.kind, name, counts, saving, why, on_trial, possible)
 
 
 def _sources(quote: Quote) -> set[str]:

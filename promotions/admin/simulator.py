@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storefront.admin_base import SelectSearchWidget, SelectWidget, TextWidget, site
+from storefront.admin_base import SelectWidget, TextWidget, site
 from storefront.contracts import Sku
 from storefront.models import CustomerGroup, Store
 from storefront.money import ZERO
@@ -56,7 +56,7 @@ class LineForm(forms.Form):
 class CartForm(forms.Form):
     store = forms.ModelChoiceField(label=_("Store"), queryset=Store.objects.none(), widget=SelectWidget())
     trial = forms.ChoiceField(
-        label=_("As if this were live"), required=False, widget=SelectSearchWidget(),
+        label=_("As if this were live"), required=False, widget=SelectWidget(),
         help_text=_("A draft, or another offer that is not live; a coupon needs no code here."),
     )  # fmt: skip
     coupon = forms.CharField(label=_("Coupon code"), required=False, max_length=64, widget=TextWidget())
