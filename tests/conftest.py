@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -14,6 +16,10 @@ from engagement.analytics import buffer
 from storefront import limits, selectors, services
 from storefront.conf import conf
 from storefront.models import Channel, Store
+
+# No test asks how long something takes. What must pass before a change lands is the same twice; developers' runs explore.
+hypothesis.settings.register_profile("storefront", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("storefront")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
