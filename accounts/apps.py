@@ -20,6 +20,7 @@ class AccountsConfig(AppConfig):
         events.on("newsletter.changed", services.follow_newsletter)
         events.on("customer.invited", services.send_invitation)
         provided.register("customer_ids_of_people", selectors.customer_ids_of_people)
+        provided.register("people_of_customers", selectors.people_of_customers)
         kernel_privacy.register_people(privacy.AccountPeople())
         kernel_privacy.register("account", privacy.account)
         kernel_privacy.register("sessions", privacy.sessions)

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +31,7 @@ from storefront.errors import DomainError, NotFound
 from storefront.models import CustomerGroup, Store
 from storefront.staff import trail
 
-from . import invitations, owned_admin, services
+from . import exporting, invitations, owned_admin, services
 from .models import Customer
 
 __all__ = ["CustomerAdmin", "owned_admin"]
@@ -131,6 +131,7 @@ class CustomerAdmin(StoreModelAdmin):
         (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at")}),
     )
     readonly_fields = ("id", "erased_at")
+    actions_list = ("export_list",)
     actions_detail = ("note", "invite", "export_data", "erase")
 
     @action(description=_("Invite a user"), url_path="invite", icon="person_add", permissions=["change"])
@@ -173,6 +174,10 @@ class CustomerAdmin(StoreModelAdmin):
         found = Q(pk=text) | Q(business__isnull=False, business__name__istartswith=text)
         users = provided.ask("customer_ids_of_people", default=None, text=text)
         return queryset.filter(found if users is None else found | Q(pk__in=users)), False
+
+    @action(description=_("Export"), url_path="export-list", icon="download", permissions=["export"])
+    def export_list(self, request: HttpRequest) -> HttpResponseBase:
+        return exporting.lead(request)
 
     def has_note_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return bool(request.user.has_perm("storefront_customers.add_customernote"))

@@ -36,6 +36,19 @@ def record(*, staff: Any, action: str, row: Any, fields: Iterable[str] = (), cus
     )
 
 
+def exported_list(*, staff: Any, store: Store, kind: str, fields: Iterable[str]) -> None:
+    """The same for a list of everybody, which has no row of its own. One insert."""
+    StaffAccess.objects.create(
+        store=store,
+        staff_id=str(staff.pk),
+        staff_name=staff.get_username(),
+        action=Action.EXPORT,
+        kind=kind,
+        object_id="*",
+        fields=list(fields),
+    )
+
+
 def by_command(*, name: str, action: str, store: Store, person: Person) -> None:
     """The same for a command that works on a whole person. One insert."""
     StaffAccess.objects.create(

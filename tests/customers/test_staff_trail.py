@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Session, User
-from customers import book, services
+from customers import book, exporting, services
 from customers.kyc import services as kyc
 from customers.models import Customer, CustomerNote, KycDocumentType
 from storefront import events
@@ -172,3 +172,30 @@ def test_the_queue_leads_from_document_to_document(staff: Client, store: Store, 
     assert staff.post(page(rows[1], "reject"), {"reason": "Unreadable"}).url == page(rows[2])
     assert "No document waits" in staff.post(page(rows[2], "approve"), follow=True).content.decode()
     assert "Unreadable" in staff.get(page(rows[1])).content.decode()
+
+
+def test_customers_are_exported_for_spreadsheets_and_it_is_written_down(
+    staff: Client, store: Store, other_store: Store, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "CHUNK", 2)
+    User.objects.update(first_name="=1+1")
+    for number in range(4):
+        services.create_customer(store=store, customer_id=f"more-{number}")
+    services.create_customer(store=other_store, customer_id="foreign")
+    lists = reverse("admin:storefront_customers_customer_changelist")
+    assert "/customers/demo/export/" in staff.get(lists + "export-list/").content.decode()
+    address = reverse("admin:customers-export", args=["demo"])
+    assert "Download" in staff.get(address).content.decode()
+    assert not StaffAccess.objects.exists()
+    answer = staff.post(address)
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()  # type: ignore[attr-defined]
+    assert [line.split(",")[0] for line in lines] == ["id", "asha", "more-0", "more-1", "more-2", "more-3"]
+    assert lines[1].startswith("asha,'=1+1 Rao,asha@example.com,'+919876543210,")
+    row = StaffAccess.objects.get()
+    assert (row.action, row.store_id, row.staff_name) == ("export", "demo", "grace")
+    hugo = get_user_model().objects.create_user("hugo", password="x", is_staff=True)
+    hugo.user_permissions.set(Permission.objects.filter(codename="view_customer"))
+    client = Client()
+    client.force_login(hugo)
+    assert client.post(address).status_code == 403
+    assert StaffAccess.objects.count() == 1
