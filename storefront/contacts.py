@@ -16,7 +16,7 @@ from storefront.errors import Invalid
 if TYPE_CHECKING:
     from storefront.models import Store
 
-_check_email = EmailValidator()
+_check_email = EmailValidator(allowlist=[])  # not even localhost
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def parse_email(email: str, *, field: str = "email") -> str:
     """Trimmed and lower-cased. Raises Invalid naming the field."""
     address = email.strip().lower()
     try:
-        if len(address) > 254:
-            raise ValidationError("too long")
+        if len(address) > 254 or address.endswith("]"):  # a host's number leads into our own network
+            raise ValidationError("too long, or no name")
         _check_email(address)
     except ValidationError as error:
         raise Invalid(_("Enter a valid e-mail address."), field=field) from error

@@ -9,9 +9,11 @@ are listed in `OUTGOING_ALLOWED`.
 from __future__ import annotations
 
 import ipaddress
+import math
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -156,6 +158,7 @@ def _call(
 ) -> Answer:
     parsed = check_url(url)
     deadline = time.monotonic() + total_seconds
+    _deadline.set(deadline)
     timeout = httpx2.Timeout(total_seconds, connect=connect_seconds)
     content = bytearray()
     try:
@@ -175,6 +178,40 @@ def _call(
         raise Unreachable("unreachable") from error
 
 
+_deadline: ContextVar[float] = ContextVar("outgoing_deadline", default=math.inf)  # of the call under way, monotonic
+
+
+class _Stream(httpcore2.NetworkStream):  # type: ignore[misc,unused-ignore]
+    """A connection that ends with its call. The library's own limits begin anew with every byte that comes."""
+
+    def __init__(self, inner: Any, deadline: float) -> None:
+        self._inner, self._deadline = inner, deadline
+
+    def _left(self, timeout: float | None, late: type[Exception]) -> float | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise late
+        if math.isinf(left):
+            return timeout
+        return left if timeout is None else min(timeout, left)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return bytes(self._inner.read(max_bytes, self._left(timeout, httpcore2.ReadTimeout)))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._left(timeout, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+        left = self._left(timeout, httpcore2.ConnectTimeout)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
 class GuardedBackend(httpcore2.SyncBackend):  # type: ignore[misc,unused-ignore]
     """Connects to checked addresses only."""
 
@@ -190,9 +227,11 @@ class GuardedBackend(httpcore2.SyncBackend):  # type: ignore[misc,unused-ignore]
         last: Exception = httpcore2.ConnectError("no address")
         for address in addresses[:4]:
             try:
-                return super().connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 last = error
+            else:
+                return _Stream(stream, _deadline.get())
         raise last
 
     def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:

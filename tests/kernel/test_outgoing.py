@@ -208,10 +208,20 @@ class _Receiver(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+        if status == 297:  # headers without end, one now and then
+            for _header in range(200):
+                if self.release.wait(0.05):
+                    return
+                self.wfile.write(b"X-More: yes\r\n")
         self.end_headers()
         if status == 299:  # says nothing more until it is let go
             self.release.wait(10)
             return
+        if status == 298:  # a byte now and then
+            for _byte in range(200):
+                if self.release.wait(0.05):
+                    return
+                self.wfile.write(b"x")
         self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None:
@@ -256,10 +266,11 @@ def test_an_answer_without_end_is_cut(receiver: str) -> None:
     assert len(call(receiver).body) == outgoing.MAX_ANSWER_BYTES
 
 
-def test_silence_ends_in_time(receiver: str) -> None:
-    _Receiver.answer = (299, {}, b"")
+@pytest.mark.parametrize("how", [299, 298, 297])
+def test_silence_ends_in_time_and_so_does_an_answer_that_drips(receiver: str, how: int) -> None:
+    _Receiver.answer = (how, {}, b"")
     with pytest.raises(Unreachable, match="timeout"):
-        call(receiver, total_seconds=0.2)
+        call(receiver, total_seconds=0.3)
 
 
 def test_proxies_of_the_environment_are_not_used(receiver: str, monkeypatch: Any) -> None:

@@ -55,7 +55,7 @@ def test_a_phone_that_cannot_be_is_refused_naming_the_field(phone: str, country_
 
 def test_e_mail_addresses_are_trimmed_and_lower_cased() -> None:
     assert parse_email(" Some.One@Example.COM ") == "some.one@example.com"
-    for bad in ("", "x", "a@b", "a@b.c\n", "a" * 250 + "@example.com"):
+    for bad in ("", "x", "a@b", "a@b.c\n", "a" * 250 + "@example.com", "a@localhost", "a@[127.0.0.1]", "a@[::1]"):
         with pytest.raises(Invalid):
             parse_email(bad)
 
