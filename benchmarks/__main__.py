@@ -40,8 +40,8 @@ def main() -> int:
         os.environ.clear()
         os.environ.update(environment | {"LOG_LEVEL": "ERROR"})  # only the servers' lines belong to what is measured
         with console.status(f"Making {asked.products} products and {shop.SMALL_CARTS + shop.LARGE_CARTS} carts ..."):
-            made = shop.prepare(products=asked.products)
-        statements = {job.key: shop.statements(*_parts(job, made)) for job in jobs}
+            made = shop.prepare(products=asked.products, full=any(job.full for job in jobs))
+        statements = {job.key: shop.statements(*job.two_calls(made)) for job in jobs}
         uneven = [job for job in jobs if not _constant(job, made, statements[job.key])]
         over = [job for job in jobs if len(statements[job.key].work) > job.budget]
 
@@ -88,7 +88,7 @@ def _constant(job: Job, made: Shop, found: Statements) -> bool:
     most = job.budget if job.alone else len(found.work)
     for call in {len(calls) // 2: calls[len(calls) // 2], len(calls) - 1: calls[-1]}.values():
         # Twice, for what is remembered for seconds may run out under the first.
-        taken = [len(shop.statements(call.method, call.path, call.headers, call.body).work) for _ in range(2)]
+        taken = [len(shop.statements(calls[0], call).work) for _ in range(2)]
         if min(taken) > most:
             return False
     return True
@@ -118,11 +118,6 @@ def _arguments() -> argparse.Namespace:
     if asked.json:
         asked.json = asked.json.resolve()
     return asked
-
-
-def _parts(job: Job, made: Shop) -> tuple[str, str, dict[str, str], bytes]:
-    call = job.calls(made)[0]
-    return call.method, call.path, call.headers, call.body
 
 
 Measured = dict[tuple[str, int, str], Figures]  # by job, number of clients and application

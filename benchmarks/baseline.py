@@ -18,21 +18,32 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
 
+from benchmarks.baseline_extras import (
+    NO_WISHES,
+    OFFERS_VERSION,
+    ZERO,
+    Extras,
+    Memory,
+    Wishes,
+    percent_of,
+    rounded,
+    tax_inside,
+    tax_on,
+)
+
 Row = tuple[Any, ...]
 Reply = tuple[str, Any]  # message, content
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
-MEMORY_SECONDS = 5.0  # how long stores, keys and categories are remembered
 ACCESS_SECONDS, REFRESH_SECONDS = 900, 30 * 86_400
 MAX_BODY, MAX_LINES, MAX_QUANTITY = 1_048_576, 250, 1_000_000
 HERE = "\ufdd0"  # stands in stored documents where the origin of the request belongs
-ZERO, HUNDRED = Decimal(0), Decimal(100)
 STATUSES = {
     200: "200 OK",
     400: "400 Bad Request",
@@ -225,22 +236,6 @@ class Store(NamedTuple):
     categories: dict[str, str]  # id -> the API's Category
 
 
-class Memory:
-    """Values that are believed for a few seconds."""
-
-    def __init__(self, load: Callable[..., Any]) -> None:
-        self._load = load
-        self._values: dict[Any, tuple[float, Any]] = {}
-
-    def get(self, *key: str) -> Any:
-        found = self._values.get(key)
-        if found is None or found[0] < time.monotonic():
-            if len(self._values) > 4096:
-                self._values.clear()
-            found = self._values[key] = (time.monotonic() + MEMORY_SECONDS, self._load(*key))
-        return found[1]
-
-
 # --- statements -------------------------------------------------------------------------------------------------------
 BUNDLE_LEFT = """(SELECT MIN(CASE WHEN cv.visible = FALSE THEN 0
                                   WHEN cs.tracked = FALSE OR cs.backorder = TRUE THEN NULL
@@ -266,9 +261,9 @@ PRODUCT_PAGE = """
 PRODUCT = """
     SELECT p.id, p.document, p.category_ids, p.type, p.detail_document FROM storefront_catalog_product p
     WHERE p.store_id = %s AND p.visible = TRUE AND (p.id = %s OR p.slug = %s)"""
-OFFERS_VERSION = "SELECT version FROM storefront_promotions_rulebook WHERE store_id = %s"
 CART = """
-    SELECT id, user_id, version, expires_at, metadata, customer_note, billing_address, shipping_address
+    SELECT id, user_id, version, expires_at, channel_id, metadata, customer_note, billing_address, shipping_address,
+    coupon_code, points_asked, credit_asked, gift_card_id, gift_card_last4, fulfillment
     FROM storefront_carts_cart WHERE store_id = %s AND user_id = %s AND closed_at IS NULL AND id = %s"""
 LINES = """
     SELECT id, product_id, variant_id, quantity FROM storefront_carts_cartline
@@ -277,8 +272,10 @@ TOUCH_CART = """
     UPDATE storefront_carts_cart SET version = version + 1, expires_at = %s, modified_at = %s
     WHERE store_id = %s AND id = %s AND user_id = %s AND version = %s AND closed_at IS NULL"""
 NEW_CART = """
-    INSERT INTO storefront_carts_cart (store_id, id, user_id, version, expires_at, metadata, customer_note, channel_id,
-    created_at, modified_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+    INSERT INTO storefront_carts_cart (store_id, id, user_id, version, expires_at, channel_id, metadata, customer_note,
+    billing_address, shipping_address, coupon_code, points_asked, credit_asked, gift_card_id, gift_card_last4,
+    fulfillment, created_at, modified_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL, '', 0, 0, '', '', NULL,
+    %s, %s)"""
 NEW_LINES = "INSERT INTO storefront_carts_cartline (store_id, cart_id, product_id, variant_id, quantity) VALUES "
 
 
@@ -310,19 +307,7 @@ def sellables_sql(number: int) -> str:
         WHERE v.id IN ({_marks(number)}) AND (v.store_id = %s) IS TRUE"""
 
 
-# --- money ------------------------------------------------------------------------------------------------------------
-def rounded(amount: Decimal, unit: Decimal) -> Decimal:
-    return amount.quantize(unit, ROUND_HALF_UP)
-
-
-def tax_inside(amount: Decimal, rate: Decimal, unit: Decimal) -> Decimal:
-    return rounded(amount * rate / (HUNDRED + rate), unit)
-
-
-def tax_on(amount: Decimal, rate: Decimal, unit: Decimal) -> Decimal:
-    return rounded(amount * rate / HUNDRED, unit)
-
-
+# --- carts -----------------------------------------------------------------------------------------------------------
 class Held(NamedTuple):
     """A line of a cart; `pk` is 0 before it is written."""
 
@@ -330,6 +315,14 @@ class Held(NamedTuple):
     product_id: str
     variant_id: str
     quantity: int
+
+
+class LinePrice(NamedTuple):
+    subtotal: Decimal
+    net: Decimal
+    tax: Decimal
+    handling: Decimal
+    handling_tax: Decimal
 
 
 class Cart(NamedTuple):
@@ -340,6 +333,7 @@ class Cart(NamedTuple):
     billing: Any
     shipping: Any
     expires_at: datetime
+    wishes: Wishes = NO_WISHES
 
 
 class Request(NamedTuple):
@@ -365,6 +359,7 @@ class Application:
         self._api_key = _derived(b"api-key")
         self._stores = Memory(self._load_store)
         self._channels = Memory(self._load_channel)
+        self._extras = Extras(database)
         # By method and number of segments after the store; "" stands for a parameter.
         self._routes: dict[tuple[str, ...], Callable[..., Reply]] = {
             ("POST", "auth", "anonymous"): self.anonymous,
@@ -644,6 +639,8 @@ class Application:
         now = datetime.now(UTC)
         cart_id, expires_at = new_ulid(), now + timedelta(days=store.cart_days)
         written, ends = database.moment(now), database.moment(expires_at)
+        cart = Cart(1, cart_id, note, metadata, None, None, expires_at)
+        shown = self._cart_out(request, claims, cart, lines, sellables)  # priced before anything is locked
         database.begin()
         try:
             database.write(
@@ -654,9 +651,9 @@ class Application:
                     claims["ulid"],
                     1,
                     ends,
+                    claims["channel"]["id"],
                     database.json(metadata),
                     note,
-                    claims["channel"]["id"],
                     written,
                     written,
                 ],
@@ -670,13 +667,13 @@ class Application:
         except BaseException:
             database.rollback()
             raise
-        cart = Cart(1, cart_id, note, metadata, None, None, expires_at)
-        return "Your cart is ready.", {"cart": self._cart_out(request, cart, lines, sellables)}
+        return "Your cart is ready.", {"cart": shown}
 
     def read_cart(self, request: Request, cart_id: str) -> Reply:
-        cart = self._open_cart(request, self._caller(request), cart_id)
+        claims = self._caller(request)
+        cart = self._open_cart(request, claims, cart_id)
         lines = self._lines(request.store.id, cart_id)
-        return "Your cart.", {"cart": self._cart_out(request, cart, lines, self._sellables(request, lines))}
+        return "Your cart.", {"cart": self._cart_out(request, claims, cart, lines, self._sellables(request, lines))}
 
     def set_item(self, request: Request, cart_id: str) -> Reply:
         claims, store, database = self._caller(request), request.store, self._database
@@ -689,6 +686,7 @@ class Application:
             _check(sellables.get(variant_id or product_id), quantity)
         now = datetime.now(UTC)
         expires_at = now + timedelta(days=store.cart_days)
+        shown = self._cart_out(request, claims, cart._replace(expires_at=expires_at), changed, sellables)
         database.begin()
         try:
             claimed = self._touch(store, cart, claims["ulid"], now, expires_at)
@@ -705,8 +703,8 @@ class Application:
         if not claimed:
             missing = [line for line in changed if (line.variant_id or line.product_id) not in sellables]
             sellables |= self._sellables(request, missing)
-        cart = cart._replace(expires_at=expires_at)
-        return "Your cart was updated.", {"cart": self._cart_out(request, cart, changed, sellables)}
+            shown = self._cart_out(request, claims, cart._replace(expires_at=expires_at), changed, sellables)
+        return "Your cart was updated.", {"cart": shown}
 
     def _touch(self, store: Store, cart: Cart, user_id: str, now: datetime, expires_at: datetime) -> int:
         moment = self._database.moment
@@ -718,7 +716,9 @@ class Application:
     def _write_line(
         self, store: Store, cart_id: str, lines: list[Held], product_id: str, variant_id: str, quantity: int
     ) -> None:
-        held = next((line.pk for line in lines if line[1:3] == (product_id, variant_id)), None)
+        held, before = next((line[::3] for line in lines if line[1:3] == (product_id, variant_id)), (None, 0))
+        if quantity == before:
+            return
         if held is None:
             if quantity:
                 self._database.write(
@@ -740,12 +740,16 @@ class Application:
         rows = self._database.rows(sql, [request.store.id, claims["ulid"], cart_id])
         if not rows:
             raise Refusal(404, "cart_not_found", "We could not find this cart.")
-        pk, _user_id, version, expires_at, metadata, note, billing, shipping = rows[0]
+        pk, _user_id, version, expires_at, _channel_id, metadata, note, billing, shipping, *wishes = rows[0]
+        coupon_code, points, credit, card, last4, fulfillment = wishes
+        if card:
+            raise Refusal(400, "gift_card", "The measured carts are paid without gift cards.")
         read = self._database.read_json
         ends = self._database.read_moment(expires_at)
         if ends <= datetime.now(UTC):
             raise Refusal(404, "cart_expired", "This cart has expired.")
-        return Cart(version, pk, note, read(metadata), read(billing), read(shipping), ends)
+        wanted = Wishes(coupon_code, points, self._database.exact(credit), last4, read(fulfillment))
+        return Cart(version, pk, note, read(metadata), read(billing), read(shipping), ends, wanted)
 
     def _lines(self, store_id: str, cart_id: str) -> list[Held]:
         return [Held(*row) for row in self._database.rows(LINES, [store_id, cart_id])]
@@ -760,63 +764,79 @@ class Application:
         return {row[0]: (*row[:4], orjson.loads(row[4].replace(HERE, request.origin)), *row[5:]) for row in rows}
 
     def _cart_out(
-        self, request: Request, cart: Cart, lines: Sequence[Held], sellables: dict[str, Row]
+        self,
+        request: Request,
+        claims: dict[str, Any],
+        cart: Cart,
+        lines: Sequence[Held],
+        sellables: dict[str, Row],
     ) -> dict[str, Any]:
-        store, unit = request.store, request.store.unit
-        subtotal = total_tax = amounts = handling_sum = handling_tax_sum = ZERO
-        items, problem = [], None
-        physical = False
+        store, unit, exact = request.store, request.store.unit, self._database.exact
+        rows: list[Row] = []
         for line in lines:
             row = sellables.get(line.variant_id or line.product_id)
             if row is None or row[4]["needs_variant"]:
                 raise not_found()  # the measured carts hold nothing that has gone
-            item, amount, net, tax, handling, handling_tax = self._line_out(line, row, unit)
+            rows.append(row)
+        amounts = [rounded(exact(row[9]) * line.quantity, unit) for line, row in zip(lines, rows, strict=True)]
+        reduced = self._extras.reduced(store.id, cart.wishes, lines, rows, amounts, unit)
+        subtotal = items_net = items_tax = handling_sum = handling_tax_sum = ZERO
+        items, problem = [], None
+        physical = False
+        for index, (line, row) in enumerate(zip(lines, rows, strict=True)):
+            item, priced = self._line_out(line, row, amounts[index], *reduced.of_line(index), unit)
             items.append(item)
-            amounts, subtotal, total_tax = amounts + amount, subtotal + net, total_tax + tax
-            handling_sum, handling_tax_sum = handling_sum + handling, handling_tax_sum + handling_tax
+            subtotal, items_net, items_tax = subtotal + priced.subtotal, items_net + priced.net, items_tax + priced.tax
+            handling_sum, handling_tax_sum = handling_sum + priced.handling, handling_tax_sum + priced.handling_tax
             physical = physical or row[4]["product_type"] != "digital"
             if problem is None and not item["stock_available"]:
                 problem = f"There are not enough units of {row[4]['product_name']} left."
+        way = self._extras.delivery(store.id, cart, lines, rows, unit) if cart.shipping is not None else None
         if not lines:
             problem = "Your cart is empty."
         elif problem is None and physical:
-            problem = (
-                "Please add a billing and a shipping address."
-                if cart.shipping is None
-                else "Please choose how you want to get your order."
-            )
-        tax_in_all = total_tax + handling_tax_sum
-        grand_total = subtotal + handling_sum + tax_in_all
-        return {
+            if cart.shipping is None:
+                problem = "Please add a billing and a shipping address."
+            elif way is None:
+                problem = "Please choose how you want to get your order."
+        shipping, shipping_tax = (way.amount, way.tax) if way is not None else (ZERO, ZERO)
+        tax_in_all = items_tax + handling_tax_sum + shipping_tax
+        grand_total = items_net + handling_sum + shipping + tax_in_all
+        paid = self._extras.paid(store.id, claims, cart.wishes, grand_total, items_net, unit)
+        amount, other = sum(amounts, ZERO), paid.points_value + paid.credit
+        promoted, coupon = reduced.promoted, reduced.coupon
+        out = {
             "id": cart.id,
             "active": True,
             "customer_note": cart.note or None,
-            "is_promotion_applied": False,
-            "is_coupon_applied": False,
-            "coupon_code": None,
-            "coupon_discount_amount": 0.0,
-            "coupon_discount_percent": 0.0,
-            "promotion_discount_amount": 0.0,
-            "promotion_discount_percent": 0.0,
+            "is_promotion_applied": bool(promoted),
+            "is_coupon_applied": reduced.coupon_code is not None,
+            "coupon_code": reduced.coupon_code,
+            "coupon_discount_amount": float(coupon),
+            "coupon_discount_percent": percent_of(coupon, amount),
+            "promotion_discount_amount": float(promoted),
+            "promotion_discount_percent": percent_of(promoted, amount),
             "subtotal": float(subtotal),
-            "items_tax_amount": float(total_tax),
-            "subtotal_including_tax": float(subtotal + total_tax),
-            "shipping_estimated_cost": None,
-            "shipping_discount_amount": None,
-            "shipping_amount": None,
-            "shipping_tax_rate": None,
-            "shipping_tax_amount": None,
-            "shipping_amount_including_tax": None,
-            "estimated_delivery_days": None,
+            "items_tax_amount": float(items_tax),
+            "subtotal_including_tax": float(items_net + items_tax + promoted + coupon),
+            "shipping_estimated_cost": float(shipping) if way else None,
+            "shipping_discount_amount": 0.0 if way else None,
+            "shipping_amount": float(shipping) if way else None,
+            "shipping_tax_rate": float(way.tax_rate) if way else None,
+            "shipping_tax_amount": float(shipping_tax) if way else None,
+            "shipping_amount_including_tax": float(shipping + shipping_tax) if way else None,
+            "estimated_delivery_days": way.days if way else None,
             "handling_charge_excluding_tax": float(handling_sum),
             "handling_charge_tax_amount": float(handling_tax_sum),
             "handling_charge_including_tax": float(handling_sum + handling_tax_sum),
             "total_tax": float(tax_in_all),
             "grand_total": float(grand_total),
-            "credit_balance_used": 0.0,
-            "to_be_paid": float(grand_total),
-            "loyalty_points_redeemed": 0,
-            "loyalty_points_earned": 0,
+            "credit_balance_used": float(paid.credit),
+            "gift_card_amount": 0.0,
+            "gift_card_last4": cart.wishes.gift_card_last4 or None,
+            "to_be_paid": float(max(grand_total - other, ZERO)),
+            "loyalty_points_redeemed": paid.points,
+            "loyalty_points_earned": paid.earned,
             "cart_items_count": len(items),
             "cart_items": items,
             "billing_address": cart.billing,
@@ -824,33 +844,37 @@ class Application:
             "currency": store.currency,
             "metadata": cart.metadata or None,
             "expires_at": cart.expires_at.isoformat().replace("+00:00", "Z"),
-            "applied_promotions": [],
-            "applied_coupons": [],
-            "shipments": [],
-            "promotion_savings": 0.0,
-            "coupon_savings": 0.0,
-            "other_savings": 0.0,
-            "total_savings": 0.0,
+            "applied_promotions": reduced.promotion_rows,
+            "applied_coupons": reduced.coupon_rows,
+            "shipments": [way.shipment] if way else [],
+            "promotion_savings": float(promoted),
+            "coupon_savings": float(coupon),
+            "other_savings": float(other),
+            "total_savings": float(promoted + coupon + other),
             "free_shipping_threshold": None,
             "status": "not-ready-for-payment" if problem else "ready-for-payment",
             "status_error_message": problem,
         }
+        if way is not None:
+            out["fulfillment_preference"] = way.preference
+        return out
 
     def _line_out(
-        self, line: Held, row: Row, unit: Decimal
-    ) -> tuple[dict[str, Any], Decimal, Decimal, Decimal, Decimal, Decimal]:
-        """The `CartItem`, then amount, net, tax, handling and the tax on handling, each rounded."""
+        self, line: Held, row: Row, amount: Decimal, promoted: Decimal, coupon: Decimal, unit: Decimal
+    ) -> tuple[dict[str, Any], LinePrice]:
+        """The `CartItem`, and its rounded parts."""
         exact = self._database.exact
         _pk, _product_id, visible, code, document, left, backorder, bundle_left = row[:8]
         selling, rate, including = exact(row[9]), exact(row[10]), bool(row[11])
         quantity = line.quantity
-        amount = rounded(selling * quantity, unit)
+        discounted = amount - promoted - coupon
         if including:
-            tax = tax_inside(amount, rate, unit)
-            net = amount - tax
-            each = net if quantity == 1 else selling - tax_inside(selling, rate, unit)
+            tax = tax_inside(discounted, rate, unit)
+            net = discounted - tax
+            subtotal = amount - tax_inside(amount, rate, unit) if promoted or coupon else net
+            each = subtotal if quantity == 1 else selling - tax_inside(selling, rate, unit)
         else:
-            tax, net, each = tax_on(amount, rate, unit), amount, selling
+            tax, net, subtotal, each = tax_on(discounted, rate, unit), discounted, amount, selling
         charge, handling_rate = exact(row[15]), exact(row[16])
         handling = handling_tax = ZERO
         if charge:
@@ -875,8 +899,8 @@ class Application:
             "quantity": quantity,
             "is_free_item": False,
             "free_quantity": 0,
-            "promotion_discount_amount": 0.0,
-            "coupon_discount_amount": 0.0,
+            "promotion_discount_amount": float(promoted),
+            "coupon_discount_amount": float(coupon),
             "price_including_tax": including,
             "listing_price": float(row[8]),
             "selling_price": float(selling),
@@ -896,7 +920,7 @@ class Application:
             "seller_id": details["seller_id"],
             "seller_detail": details["seller_detail"],
         }
-        return item, amount, net, tax, handling, handling_tax
+        return item, LinePrice(subtotal, net, tax, handling, handling_tax)
 
 
 def _state(there: bool, backorder: bool, pricing: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks import load
+from benchmarks.full_carts import FullShop
 from benchmarks.shop import Shop
 
 SEARCHED = ("indigo", "saffron", "hammered", "glazed", "kurta", "lamp", "cushion", "bottle")  # in names of the shop
@@ -29,7 +30,7 @@ class Call:
 class Job:
     """A kind of request. `budget` is how many SQL statements it may take, `total` how many requests make a round.
 
-    `alone` says that the hand-written application has no such route.
+    `alone` says that the hand-written application has no such route, `full` that it is about `full_carts`.
     """
 
     key: str
@@ -38,6 +39,13 @@ class Job:
     total: int
     calls: Callable[[Shop], list[Call]]
     alone: bool = False
+    full: bool = False
+
+    def two_calls(self, shop: Shop) -> tuple[Call, Call]:
+        """One to warm up with, and one that is counted. A write is not repeated, for that might write less: of an item,
+        the same cart gets another quantity."""
+        calls = self.calls(shop)
+        return calls[0], calls[0] if calls[0].method == "GET" else calls[len(calls) // 5]
 
 
 def _key(shop: Shop) -> dict[str, str]:
@@ -102,25 +110,86 @@ def cart_read_50(shop: Shop) -> list[Call]:
 
 
 def set_item(shop: Shop) -> list[Call]:
-    """Each time another cart and another quantity, so that every request writes."""
+    """Each time another cart, and the next time another quantity of the same thing in it, so that every request writes."""
     calls = []
     for quantity in range(1, 6):
         for index, cart in enumerate(shop.small_carts):
-            product_id, variant_id = cart.skus[(index + quantity) % len(cart.skus)]
+            product_id, variant_id = cart.skus[index % len(cart.skus)]
             body = b'{"product_id":"%s","variant_id":%s,"quantity":%d}' % (product_id, variant_id, quantity)
             calls.append(Call("POST", f"{shop.base}/carts/{cart.id}/items", _bearer(cart.token), body))
     return calls
+
+
+# --- carts with everything in them ------------------------------------------------------------------------------------
+def _full(shop: Shop) -> FullShop:
+    assert shop.full is not None, "prepared with `full`"
+    return shop.full
+
+
+def full_read(shop: Shop) -> list[Call]:
+    full = _full(shop)
+    return [Call("GET", f"{full.base}/carts/{cart.id}", _bearer(cart.token)) for cart in full.read_carts]
+
+
+def full_change(shop: Shop) -> list[Call]:
+    """As `set_item`."""
+    full = _full(shop)
+    calls = []
+    for quantity in range(1, 6):
+        for index, cart in enumerate(full.change_carts):
+            product_id, variant_id = cart.skus[index % len(cart.skus)]
+            body = b'{"product_id":"%s","variant_id":%s,"quantity":%d}' % (product_id, variant_id, quantity)
+            calls.append(Call("POST", f"{full.base}/carts/{cart.id}/items", _bearer(cart.token), body))
+    return calls
+
+
+def coupon_apply(shop: Shop) -> list[Call]:
+    """Each time another code than the cart has."""
+    full = _full(shop)
+    return [
+        Call("POST", f"{full.base}/carts/{cart.id}/coupon", _bearer(cart.token), b'{"coupon_code":"%s"}' % code)
+        for code in (b"SAVE11", b"SAVE12", b"SAVE10")
+        for cart in full.change_carts
+    ]
+
+
+def coupons_evaluate(shop: Shop) -> list[Call]:
+    full = _full(shop)
+    return [
+        Call("GET", f"{full.base}/carts/{cart.id}/evaluate-coupons", _bearer(cart.token)) for cart in full.read_carts
+    ]
+
+
+def delivery_options(shop: Shop) -> list[Call]:
+    full = _full(shop)
+    return [
+        Call(
+            "POST",
+            f"{full.base}/carts/fulfillment-options",
+            _bearer(cart.token),
+            b'{"cart_id":"%s"}' % cart.id.encode(),
+        )
+        for cart in full.read_carts
+    ]
+
+
+def wishlist_read(shop: Shop) -> list[Call]:
+    full = _full(shop)
+    return [
+        Call("GET", f"{full.base}/wishlist/{user_id}", _bearer(cart.token))
+        for user_id, cart in zip(full.user_ids, full.read_carts, strict=True)
+    ]
 
 
 JOBS = (
     Job(key="anonymous", name="visitor token", budget=0, total=1600, calls=anonymous),
     Job(key="product_list", name="product list (20)", budget=3, total=800, calls=product_list),
     Job(key="product_detail", name="product detail", budget=4, total=1200, calls=product_detail),
-    Job(key="search", name="search (a word)", budget=3, total=200, calls=search_word, alone=True),
+    Job(key="search", name="search (a word)", budget=4, total=200, calls=search_word, alone=True),
     Job(
         key="search_facets",
         name="search (word, filter, 3 facets)",
-        budget=4,
+        budget=5,
         total=100,
         calls=search_facets,
         alone=True,
@@ -129,4 +198,26 @@ JOBS = (
     Job(key="cart_read_10", name="cart read (10 lines)", budget=4, total=800, calls=cart_read_10),
     Job(key="cart_read_50", name="cart read (50 lines)", budget=4, total=400, calls=cart_read_50),
     Job(key="set_item", name="set item (cart of 10)", budget=8, total=800, calls=set_item),
+    Job(key="full_read", name="full cart read (50 lines)", budget=8, total=300, calls=full_read, full=True),
+    Job(key="full_change", name="full cart change (50 lines)", budget=14, total=300, calls=full_change, full=True),
+    Job(key="coupon_apply", name="coupon apply", budget=14, total=200, calls=coupon_apply, alone=True, full=True),
+    Job(
+        key="coupons_evaluate",
+        name="evaluate 20 coupons",
+        budget=9,
+        total=200,
+        calls=coupons_evaluate,
+        alone=True,
+        full=True,
+    ),
+    Job(
+        key="delivery_options",
+        name="fulfillment options",
+        budget=8,
+        total=200,
+        calls=delivery_options,
+        alone=True,
+        full=True,
+    ),
+    Job(key="wishlist", name="wishlist (20)", budget=6, total=200, calls=wishlist_read, alone=True, full=True),
 )

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from benchmarks.full_carts import FullShop
+    from benchmarks.jobs import Call
 
 STORE = "bench"
 DATABASE = "bench_storefront"
@@ -42,6 +46,7 @@ class Shop:
     skus: list[Sku] = field(default_factory=list)
     small_carts: list[CartOf] = field(default_factory=list)
     large_carts: list[CartOf] = field(default_factory=list)
+    full: FullShop | None = None
 
 
 def environment(*, folder: Path, database_url: str, redis_url: str) -> dict[str, str]:
@@ -57,6 +62,7 @@ def environment(*, folder: Path, database_url: str, redis_url: str) -> dict[str,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "LIMITS_ENABLED": "false",
+        "ACCESS_TOKEN_SECONDS": "14400",  # a run may take longer than a token lives
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
@@ -86,8 +92,8 @@ def own_database(url: str, template: str = "") -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
 
-def prepare(*, products: int) -> Shop:
-    """Migrates, then makes store, key, products and carts: what is not there yet.
+def prepare(*, products: int, full: bool) -> Shop:
+    """Migrates, then makes store, key, products and carts: what is not there yet. `full`: the shop of full carts too.
 
     Raises RuntimeError for an answer other than 200.
     """
@@ -107,9 +113,13 @@ def prepare(*, products: int) -> Shop:
     shop = Shop(f"/api/v1/{STORE}/storefront", services.create_key(store=store, name="Benchmark").text)
     demo.build_many(store=store, count=products)
     Stock.objects.filter(store=store).update(on_hand=1_000_000)  # carts of any size can be made of any product
-    _find_products(shop, products)
-    shop.small_carts = [_make_cart(shop, number, SMALL) for number in range(SMALL_CARTS)]
-    shop.large_carts = [_make_cart(shop, number, LARGE) for number in range(LARGE_CARTS)]
+    find_products(shop, products)
+    shop.small_carts = [make_cart(shop, _visitor(shop), 7 * number, SMALL) for number in range(SMALL_CARTS)]
+    shop.large_carts = [make_cart(shop, _visitor(shop), 7 * number, LARGE) for number in range(LARGE_CARTS)]
+    if full:
+        from benchmarks import full_carts
+
+        shop.full = full_carts.prepare()
     if connection.vendor == "postgresql":  # what autovacuum does within a minute
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
@@ -117,7 +127,7 @@ def prepare(*, products: int) -> Shop:
     return shop
 
 
-def _find_products(shop: Shop, products: int) -> None:
+def find_products(shop: Shop, products: int) -> None:
     """Slugs and skus, as a client finds them, of up to 1,000 products from all over the list.
 
     A sku is one that a cart may hold 1 to 5 of.
@@ -139,9 +149,14 @@ def _find_products(shop: Shop, products: int) -> None:
         raise RuntimeError(f"The catalogue shows {shop.product_count} products instead of {products}.")
 
 
-def _make_cart(shop: Shop, number: int, lines: int) -> CartOf:
-    token = answer("POST", f"{shop.base}/auth/anonymous", {"X-Api-Key": shop.api_key})["content"]["access_token"]
-    skus = [shop.skus[(number * 7 + index) % len(shop.skus)] for index in range(lines)]
+def _visitor(shop: Shop) -> str:
+    content = answer("POST", f"{shop.base}/auth/anonymous", {"X-Api-Key": shop.api_key})["content"]
+    return str(content["access_token"])
+
+
+def make_cart(shop: Shop, token: str, first: int, lines: int) -> CartOf:
+    """A cart of `lines` products from the `first` on."""
+    skus = [shop.skus[(first + index) % len(shop.skus)] for index in range(lines)]
     items = ",".join(
         f'{{"product_id":"{product.decode()}","variant_id":{variant.decode()},"quantity":{1 + index % 3}}}'
         for index, (product, variant) in enumerate(skus)
@@ -178,12 +193,12 @@ class Statements:
     control: list[str]
 
 
-def statements(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Statements:
-    """The SQL of one request to a warm process: store, key and category tree are remembered from the one before."""
+def statements(before: Call, call: Call) -> Statements:
+    """The SQL of a request to a warm process: store, key, category tree and rules are remembered from the one before."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    answer(method, path, headers, body)
+    answer(before.method, before.path, before.headers, before.body)
     sent: list[str] = []
 
     def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
@@ -191,6 +206,6 @@ def statements(method: str, path: str, headers: dict[str, str], body: bytes = b"
         return execute(sql, parameters, many, context)
 
     with CaptureQueriesContext(connection) as captured, connection.execute_wrapper(note):
-        answer(method, path, headers, body)
+        answer(call.method, call.path, call.headers, call.body)
     control = [query["sql"] for query in captured.captured_queries if query["sql"].startswith(_CONTROL)]
     return Statements([sql for sql in sent if not sql.startswith(_CONTROL)], control)
