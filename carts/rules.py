@@ -54,8 +54,9 @@ def refusal(
         return OutOfStock(field=field)
     if quantity < sellable.min_quantity:
         return BelowMinimum(_("Please order at least %(count)d.") % {"count": sellable.min_quantity}, field=field)
-    if sellable.max_quantity is not None and quantity > sellable.max_quantity:
-        return AboveMaximum(_("You can order at most %(count)d.") % {"count": sellable.max_quantity}, field=field)
+    most = MAX_QUANTITY if sellable.max_quantity is None else min(sellable.max_quantity, MAX_QUANTITY)
+    if quantity > most:
+        return AboveMaximum(_("You can order at most %(count)d.") % {"count": most}, field=field)
     if sellable.step > 1 and (quantity - sellable.min_quantity) % sellable.step:
         return WrongStep(
             _("Please order %(first)d, %(second)d, %(third)d and so on.")

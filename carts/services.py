@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -142,7 +143,7 @@ def set_coupon(*, store: Store, shopper: Shopper, cart_id: str, code: str, netwo
         return _wish(
             *(store, shopper, cart_id, now),
             check=accepted("coupon", "coupon_code"),
-            coupon_code=code.strip().upper(),
+            coupon_code=unicodedata.normalize("NFKC", code).strip().upper(),
         )
     except DomainError as error:
         guessed = error.code == CouponNotFound.code

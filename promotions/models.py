@@ -283,8 +283,8 @@ class OfferUse(StoreScoped):
     customer_id = models.CharField(_("customer"), max_length=64, blank=True)
     user_id = models.CharField(_("shopper"), max_length=64, blank=True)
     state = models.CharField(max_length=9, choices=State.choices, default=State.HELD)
-    saving = models.DecimalField(max_digits=14, decimal_places=3, help_text=_("What the shopper saved by it."))
-    revenue = models.DecimalField(max_digits=14, decimal_places=3, help_text=_("What the order came to."))
+    saving = models.DecimalField(max_digits=24, decimal_places=3, help_text=_("What the shopper saved by it."))
+    revenue = models.DecimalField(max_digits=24, decimal_places=3, help_text=_("What the order came to."))
     counted = models.BooleanField(default=False, editable=False)  # in the counters of its offer and code
     held_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True, blank=True)  # confirmed or released

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from carts.models import Cart, CartLine
+from carts.rules import MAX_QUANTITY
 from storefront import events
 from storefront.contracts import Shopper, Sku
 from storefront.models import IdempotencyRecord, Store
@@ -206,6 +207,14 @@ def test_rules_hold_for_the_sum_of_a_sku_named_twice(api: Api, cup: Sku) -> None
     response = api.post("/carts", {"items": [body(cup, 6), body(cup, 5)]})
     assert_is_error(response, 400, "out_of_stock", field="items.1.quantity")
     assert not Cart.objects.exists()
+
+
+def test_naming_a_sku_many_times_does_not_pass_the_most_of_a_line(api: Api, store: Store) -> None:
+    endless = FakeCatalog.put(store.pk, "E-BOOK", available=None)
+    response = api.post("/carts", {"items": [body(endless, MAX_QUANTITY), body(endless, 1)]})
+    assert_is_error(response, 400, "above_maximum", field="items.1.quantity")
+    assert not Cart.objects.exists()
+    create(api, body(endless, MAX_QUANTITY - 1), body(endless, 1))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def read(api: Api, cart: Cart) -> dict[str, Any]:
 
 
 # --- coupon ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("code", ["TEN", "ten", "  Ten\t"])
+@pytest.mark.parametrize("code", ["TEN", "ten", "  Ten\t", "ＴＥＮ"])
 def test_a_coupon_is_applied_in_any_spelling(api: Api, cart: Cart, code: str) -> None:
     found = shown("apply-coupon", api.post(f"/carts/{cart.pk}/coupon", {"coupon_code": code}))
     assert (found["coupon_code"], found["is_coupon_applied"]) == ("TEN", True)

@@ -64,6 +64,15 @@ def test_a_use_is_held_once_however_often_it_is_asked_for(till: Till, offer: New
     assert (use.customer_id, use.user_id, use.code.text if use.code else None) == ("C1", "U-C1", "SAVE")
 
 
+def test_an_order_of_any_size_can_be_held(store: Store, till: Till, offer: NewOffer) -> None:
+    offer()
+    FakeCatalog.put(store.pk, "MINE", price="99999999999.99", available=None)
+    quote = till("SAVE", MINE=1_000_000, **logged_in())
+    order(quote, "O1")
+    use = OfferUse.objects.get()
+    assert use.saving + use.revenue == quote.totals().amount > 10**16
+
+
 def test_confirming_keeps_and_releasing_gives_back(store: Store, till: Till, offer: NewOffer) -> None:
     made = offer(total_limit=2)
     quote = till("SAVE", TEA=1, **logged_in())
