@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import time
 import zlib
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -377,6 +379,11 @@ NO_FILES = {
     "PDF without an end": PDF[:-8],
     "PDF with a script": PDF.replace(b"/Catalog", b"/Catalog/OpenAction<</S/JavaScript/JS(app.alert(1))>>"),
     "PDF with a script spelt otherwise": PDF.replace(b"/Catalog", b"/Catalog/AA<</S/J#61vaScript>>"),
+    "PDF with a script spelt in numbers": PDF.replace(b"/Catalog", b"/Catalog/AA<</S/#4a#61#76#61#53#63#72#69#70#74>>"),
+    "PDF with a password spelt otherwise": PDF.replace(b"/Root", b"/#45ncryp#74 9 0 R/Root"),
+    "PDF with a hidden script in a stream spelt otherwise": with_objects(b"1 0 <</S/#4AS(x)>>").replace(
+        b"/ObjStm", b"/Obj#53tm"
+    ),
     "PDF that starts programs": PDF.replace(b"/Catalog", b"/Catalog/OpenAction<</S/Launch/F(cmd.exe)>>"),
     "PDF with a file in it": PDF.replace(b"/Catalog", b"/Catalog/Names<</EmbeddedFiles 2 0 R>>"),
     "PDF with a password": PDF.replace(b"/Root", b"/Encrypt 9 0 R/Root"),
@@ -407,8 +414,26 @@ def test_a_pdf_with_harmless_object_streams_passes_and_one_that_unpacks_without_
         files.checked(upload("a", with_objects(b" " * 5000)))
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%PDF-1.4\n" + b"stream\n" * 1_400_000 + b"%%EOF",
+        b"%PDF-1.4\n" + b"#41" * 3_400_000 + b"%%EOF",
+        b"%PDF-1.4\n" + b"/" * 10_000_000 + b"%%EOF",
+        with_objects(b"#41" * 10_000_000),
+    ],
+    ids=["streams that never end", "escapes", "slashes", "escapes in an object stream"],
+)
+def test_a_file_made_to_be_slow_is_looked_at_in_seconds(content: bytes) -> None:
+    """Each of them once took from ten seconds to days, with the whole process waiting."""
+    began = time.process_time()
+    with suppress(Invalid):
+        files.checked(upload("a", content))
+    assert time.process_time() - began < 5
+
+
 def test_a_form_of_thousands_of_parts_is_refused(shopper: Api, path: str) -> None:
-    many_fields = {f"f{number}": "x" for number in range(2000)}
+    many_fields = {f"f{number}": "x" for number in range(10_001)}
     many_files = {"file": [upload("a.pdf", b"x") for _ in range(10_001)]}
     for members in (many_fields, many_files):
         assert_is_error(send(shopper, "POST", path, **members), 400, "malformed_body")
