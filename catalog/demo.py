@@ -124,11 +124,25 @@ class Good:
 
     @property
     def weight(self) -> int:
-        """In grams, by the first category; what is sent by nobody weighs nothing."""
-        return WEIGHTS.get(self.categories[0], 400) if self.type != "digital" else 0
+        """In grams, packed; 0 for what nobody sends. Tea and coffee: of the smallest pack."""
+        return WEIGHTS.get(self.sku, 0)
+
+    def weight_of(self, picked: Sequence[str]) -> int | None:
+        """Of one variant, where packs of several sizes are sold; None: the product's."""
+        packs = self.options.get("weight")
+        if packs is None:
+            return None
+        pack = next(name for name in picked if name in packs)
+        return int(pack.removesuffix(" g")) + TIN
 
 
-WEIGHTS = {"Kurtas": 320, "Sarees and stoles": 550, "Shirts": 280, "Iron": 3200, "Brass and copper": 900, "Spices": 150}
+TIN = 40  # grams, of an empty one
+WEIGHTS = {
+    "KUR": 320, "SAR": 550, "STO": 260, "SHI": 280, "TAWA-26": 2600, "POT-BRASS": 1900, "BOT-CU": 380, "CUP-CHAI": 210,
+    "DABBA": 1350, "TEA-ASSAM": 140, "LAST-ONE": 140, "TEA-GREEN": 140, "TEA-CHAI": 140, "COF": 290, "NOTE": 340,
+    "PEN-BRASS": 70, "INK": 160, "CAL-27": 450, "CUS": 240, "THROW-KANTHA": 1200, "DIYA-12": 480, "LAMP-BRASS": 3400,
+    "CANDLE-MOGRA": 420, "BAG-JUTE": 350, "HAMPER-CHAI": 2150, "SET-WRITER": 620,
+}  # fmt: skip
 LOOM, HEARTH, GARDEN, DESK = "Dhaga Loom", "Tambat Hearth", "Three Hills Tea", "Kagaz Desk"
 
 GOODS: Sequence[Good] = (
@@ -463,6 +477,7 @@ def _make(shelf: _Shelf, good: Good, created_at: Any) -> Product:
             slug=f"{good.slug}-{slug}",
             is_default=place == 0,
             sort_order=place,
+            weight=good.weight_of(picked),
             created_at=created_at,
         )
         VariantChoice.objects.bulk_create(

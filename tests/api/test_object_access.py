@@ -13,6 +13,7 @@ import pytest
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from catalog.reviews.models import Review
 from customers.models import KycDocumentType
 from storefront import schema
 from storefront.models import Store
@@ -87,7 +88,7 @@ def _cases() -> list[tuple[str, str, str, set[str]]]:
 
 @pytest.fixture
 def victim(store: Store, configure: Any) -> Api:
-    """A registered shopper with a cart, an address and a mandate."""
+    """A registered shopper with a cart, an address, a document, a bank account, a mandate and a review."""
     from catalog import demo
 
     configure(OTP_DEBUG=True)
@@ -113,6 +114,11 @@ def victim(store: Store, configure: Any) -> Api:
     api.account_id = added.json()["content"]["bank_account"]["id"]  # type: ignore[attr-defined]
     api.address_id = saved.json()["content"]["address"]["id"]  # type: ignore[attr-defined]
     api.mandate_id = mandate_row(store, api.user_id).pk  # type: ignore[attr-defined]
+    Review.objects.create(
+        store=store, product_id=product["id"], user_id=api.user_id, order_number="O-1", rating=4, review_text="Private."
+    )
+    mine = api.get(f"/customers/{api.user_id}/reviews")
+    assert [row["review_text"] for row in mine.json()["content"]["reviews"]] == ["Private."], mine.content
     return api
 
 
@@ -179,6 +185,7 @@ def test_no_stranger_reads_changes_or_confirms_anything(stranger: str, victim: A
     before = _everything()
     cases = _cases()
     assert len(cases) >= 13
+    assert "list-customer-reviews" in {name for name, *_rest in cases}
     for name, method, path, parameters in cases:
         address = path
         for parameter in parameters:

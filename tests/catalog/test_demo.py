@@ -69,6 +69,23 @@ def test_its_skus_meet_every_rule_of_a_cart(store: Any) -> None:
     assert all(cheaper[sku].selling_price < found[sku].selling_price for sku in asked.values())
 
 
+def test_what_is_sent_weighs_something_and_packs_weigh_what_is_in_them(store: Any) -> None:
+    demo.build(store=store, pictures=False)
+    rows = Variant.objects.filter(store=store).select_related("product")
+    skus = {row.sku: Sku(row.product_id, "" if row.is_standalone else row.pk) for row in rows}
+    found = DefaultCatalog().sellables(store.pk, list(skus.values()))
+    weights = {code: found[sku].weight for code, sku in skus.items()}
+    kinds = {row.sku: row.product.type for row in rows}
+    assert {code for code, grams in weights.items() if not grams} == {
+        code for code, kind in kinds.items() if kind == Product.Type.DIGITAL
+    }
+    assert [weights[f"TEA-ASSAM-{grams}-G"] for grams in (100, 250, 500)] == [140, 290, 540]
+    parts = {"TEA-CHAI-250-G": 1, "CUP-CHAI": 4, "CANDLE-MOGRA": 1}
+    assert weights["HAMPER-CHAI"] >= sum(weights[code] * count for code, count in parts.items())
+    slabs = {sum(grams > most for most in (500, 1000, 3000)) for grams in weights.values() if grams}
+    assert slabs == {0, 1, 2, 3}, "one of each of the demo's rates"
+
+
 def test_building_again_makes_nothing_and_keeps_what_staff_changed(store: Any, other_store: Any) -> None:
     demo.build(store=store, pictures=False)
     models = (Product, Variant, Price, Stock, Category, BundleItem, ProductImage)
