@@ -50,6 +50,18 @@ class Sql(NamedTuple):
     parameters: tuple[Any, ...] = ()
 
 
+class Key(NamedTuple):
+    """What hits are sorted by."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+    down: bool = False
+
+    @property
+    def direction(self) -> str:
+        return " DESC" if self.down else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word of the query: as typed, what else it may mean, and whether it may go on."""
@@ -193,11 +205,24 @@ class _Statement:
     def page(self) -> tuple[int, list[tuple[Any, ...]]]:
         """How many there are, and (product id, variant id, standalone) of the page: one query, two past the end."""
         source, order, query = self._source, self._order(), self._query
-        rows = _fetch(
-            f"""SELECT (SELECT COUNT(*) {source.text}), e.product_id, e.variant_id, e.is_standalone {source.text}
-                ORDER BY {order.text} LIMIT %s OFFSET %s""",
-            [*source.parameters, *source.parameters, *order.parameters, query.limit, query.offset],
-        )
+        keys = [value for key in order for value in key.parameters]
+        if self._match is not None and _postgresql():
+            # All hits are ranked, so that they are counted on the way. OFFSET 0 has the keys made before rows are put
+            # aside for the count, which would keep whole documents otherwise.
+            columns = ", ".join(f"{key.text} AS k{place}" for place, key in enumerate(order))
+            by = ", ".join(f"k{place}{key.direction}" for place, key in enumerate(order))
+            statement = f"""
+                SELECT COUNT(*) OVER (), product_id, variant_id, is_standalone
+                FROM (SELECT e.product_id, e.variant_id, e.is_standalone, {columns} {source.text} OFFSET 0) hits
+                ORDER BY {by} LIMIT %s OFFSET %s"""
+            parameters = [*keys, *source.parameters]
+        else:
+            by = ", ".join(f"{key.text}{key.direction}" for key in order)
+            statement = f"""
+                SELECT (SELECT COUNT(*) {source.text}), e.product_id, e.variant_id, e.is_standalone {source.text}
+                ORDER BY {by} LIMIT %s OFFSET %s"""
+            parameters = [*source.parameters, *source.parameters, *keys]
+        rows = _fetch(statement, [*parameters, query.limit, query.offset])
         if rows or not query.offset:
             return (rows[0][0] if rows else 0), [row[1:] for row in rows]
         return _fetch(f"SELECT COUNT(*) {source.text}", source.parameters)[0][0], []
@@ -247,26 +272,23 @@ class _Statement:
             each.append(f"({' OR '.join(spellings)})")
         return (" AND " if self._all_words else " OR ").join(each)
 
-    def _order(self) -> Sql:
-        texts, parameters = [], list[Any]()
+    def _order(self) -> list[Key]:
+        keys = []
         for name, down in self._query.sort:
             part = self._sorted_by(name)
             if name == "rating":
-                texts.append("e.rating IS NULL")
-            texts.append(f"{part.text}{' DESC' if down else ''}")
-            parameters += part.parameters
+                keys.append(Key("e.rating IS NULL"))
+            keys.append(Key(part.text, part.parameters, down=down))
         if self._match is not None:
-            texts.append("e.sku_key = %s DESC")
-            parameters.append(key_of(self._query.text.strip()))
+            keys.append(Key("e.sku_key = %s", (key_of(self._query.text.strip()),), down=True))
             if _postgresql():
-                texts.append(f"ts_rank({RELEVANCE}, e.document, {self._match.text}) DESC")
-                parameters += self._match.parameters
+                rank = f"ts_rank({RELEVANCE}, e.document, {self._match.text})"
+                keys.append(Key(rank, self._match.parameters, down=True))
             else:
-                texts.append(f"e.id IN (SELECT rowid FROM {TEXT} WHERE {TEXT} MATCH %s) DESC")
-                parameters.append(f"name : ({self._fts5()})")
-                texts.append(f"bm25({TEXT}, 10.0, 3.0, 3.0, 1.0)")
-        texts += ["e.created_at DESC", "e.variant_id DESC"]
-        return Sql(", ".join(texts), tuple(parameters))
+                in_name = f"e.id IN (SELECT rowid FROM {TEXT} WHERE {TEXT} MATCH %s)"
+                keys.append(Key(in_name, (f"name : ({self._fts5()})",), down=True))
+                keys.append(Key(f"bm25({TEXT}, 10.0, 3.0, 3.0, 1.0)"))
+        return [*keys, Key("e.created_at", down=True), Key("e.variant_id", down=True)]
 
     def _sorted_by(self, name: str) -> Sql:
         if name in PRICES:
