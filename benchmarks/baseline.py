@@ -895,7 +895,7 @@ class Application:
             "stock_available": bool(visible) and (left is None or bool(backorder) or quantity <= left),
             "backorder": bool(backorder),
             "on_subscription": details["on_subscription"],
-            "on_promotion": details["on_promotion"],
+            "on_promotion": bool(promoted) or details["on_promotion"],
             "quantity": quantity,
             "is_free_item": False,
             "free_quantity": 0,

@@ -50,6 +50,14 @@ class Standing:
     counts: Mapping[str, Counts] = field(default_factory=dict)
 
 
+def group_of(store_id: str, group_id: str | None) -> str | None:
+    """The group that a caller counts as: the store's default where they have none. Usually no query."""
+    if group_id is not None:
+        return group_id
+    default = kernel.default_group(store=kernel.store(store_id))
+    return default.pk if default else None
+
+
 def standing(caller: Caller, offers: Iterable[LiveOffer], *, counts: Mapping[str, Counts] | None = None) -> Standing:
     """Asks what these offers make worth asking, each at most once: uses and names (one query), segments (one query),
     first orders (the PURCHASES plug). `counts` spares the first."""
@@ -58,9 +66,8 @@ def standing(caller: Caller, offers: Iterable[LiveOffer], *, counts: Mapping[str
         counted = [offer.id for offer in offers if offer.counted]
         counts = sql.counts(store_id=caller.store_id, offer_ids=counted, customer_id=caller.customer_id)
     group_id, segments, has_ordered = caller.group_id, frozenset[str](), False
-    if group_id is None and any(offer.eligibility == Eligibility.GROUP for offer in offers):
-        default = kernel.default_group(store=kernel.store(caller.store_id))
-        group_id = default.pk if default else None
+    if any(offer.eligibility == Eligibility.GROUP for offer in offers):
+        group_id = group_of(caller.store_id, group_id)
     if caller.customer_id:
         if any(offer.eligibility == Eligibility.SEGMENT for offer in offers) and apps.is_installed("customers"):
             from customers import selectors as customers

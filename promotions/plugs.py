@@ -12,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from storefront import contracts
-from storefront import selectors as kernel
 from storefront.contracts import Sku
 from storefront.errors import DomainError
 from storefront.money import ZERO, rounded
@@ -24,7 +23,7 @@ from .engine.basket import Basket, Effect
 from .engine.effects import effect
 from .engine.missing import Missing, missing
 from .models import Kind
-from .rulebook import Book, LiveOffer
+from .rulebook import LiveOffer
 from .wording import Names
 
 MAX_LOOKED_UP = 200  # products that are named in suggestions though the cart has none of them
@@ -181,23 +180,9 @@ class ShownPromotions:
         if not prices:
             return {}
         book = rulebook.book(store_id, Kind.PROMOTION, rulebook.version(store_id))
-        return self.shown_of(book, store_id, prices, group_id=group_id, now=now)
-
-    def shown_of(
-        self,
-        book: Book,
-        store_id: str,
-        prices: Mapping[Sku, tuple[Decimal, tuple[str, ...]]],
-        *,
-        group_id: str | None,
-        now: datetime,
-    ) -> dict[Sku, dict[str, Any]]:
-        """The same for who has read the rules just now: no query."""
         if not book.offers:
             return {}
-        if group_id is None:
-            default = kernel.default_group(store=kernel.store(store_id))
-            group_id = default.pk if default else None
+        group_id = eligibility.group_of(store_id, group_id)
         found: dict[Sku, dict[str, Any]] = {}
         for sku, (price, category_ids) in prices.items():
             best = shown.best(book, sku, price, category_ids, group_id=group_id, now=now)

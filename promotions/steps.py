@@ -30,10 +30,28 @@ from .wording import Names
 PRODUCT_PROMOTIONS = "PRODUCT_PROMOTIONS"
 
 
+class Shown(NamedTuple):
+    """What the catalogue shows a promotion of: by this app's rules, or by another app's word."""
+
+    book: Book | None = None
+    group_id: str | None = None
+    now: datetime | None = None
+    theirs: Collection[Sku] = ()
+
+    def of(self, line: Line) -> bool:
+        if line.sku in self.theirs:
+            return True
+        if self.book is None or self.now is None or line.sellable is None or line.unit_price <= 0:
+            return False
+        categories = line.sellable.category_ids
+        best = shown.best(self.book, line.sku, line.unit_price, categories, group_id=self.group_id, now=self.now)
+        return best is not None
+
+
 class PromotionFacts(NamedTuple):
     basket: Basket
     offers: Mapping[str, LiveOffer]  # those that the shopper may have and that may fit
-    on_promotion: Collection[Sku]  # what the catalogue shows a promotion of
+    beside: Shown  # beside prices in the catalogue
 
 
 class Promotions:
@@ -59,19 +77,19 @@ class Promotions:
         book = rulebook.book(quote.store_id, Kind.PROMOTION, rulebook.version(quote.store_id))
         if self.trial is not None and self.trial.kind == Kind.PROMOTION:
             book = book.with_trial(self.trial)
-        on_promotion = _on_promotion(quote, book, now)
-        if not book.offers and not on_promotion:
+        beside = _shown_by_the_catalogue(quote, book, now)
+        if not book.offers and not beside.theirs:
             return None
         basket = baskets.of_quote(quote)
         found = [offer for offer in book.candidates(basket, now) if offer.minimum <= basket.total]
         if not found:
-            return PromotionFacts(basket, {}, on_promotion)
+            return PromotionFacts(basket, {}, beside)
         caller = Caller.of_quote(quote, now)
         known = eligibility.standing(caller, found)
         return PromotionFacts(
             basket,
             {offer.id: offer for offer in found if eligibility.refusal(offer, caller, known) is None},
-            on_promotion,
+            beside,
         )
 
     def apply(self, quote: Quote, facts: PromotionFacts | None) -> Quote:
@@ -82,9 +100,7 @@ class Promotions:
             quote = baskets.add(quote, applied.effect, facts.basket, facts.offers[applied.id].source)
         quote = quote._replace(
             lines=tuple(
-                line._replace(on_promotion=True)
-                if line.sku in facts.on_promotion or line.saving_from(PROMOTION)
-                else line
+                line._replace(on_promotion=True) if line.saving_from(PROMOTION) or facts.beside.of(line) else line
                 for line in quote.lines
             )
         )
@@ -99,24 +115,20 @@ class Promotions:
         )
 
 
-def _on_promotion(quote: Quote, book: Book, now: datetime) -> Collection[Sku]:
-    """The skus beside which the catalogue shows a promotion, for the shopper's own group (D-22)."""
+def _shown_by_the_catalogue(quote: Quote, book: Book, now: datetime) -> Shown:
+    """For the shopper's own group (D-22). One call of `PRODUCT_PROMOTIONS`, none where it is this app's own."""
     if not has(PRODUCT_PROMOTIONS):
-        return ()
+        return Shown()
     shower: ProductPromotions = plug(PRODUCT_PROMOTIONS)
-    ours = shower if isinstance(shower, ShownPromotions) else None
-    if ours is not None and not book.offers:
-        return ()
+    if isinstance(shower, ShownPromotions):
+        return Shown(book, eligibility.group_of(quote.store_id, quote.group_id), now) if book.offers else Shown()
     prices = {
         line.sku: (line.unit_price, line.sellable.category_ids)
         for line in quote.lines
         if line.sellable is not None and line.unit_price > 0
     }
-    if not prices:
-        return ()
-    if ours is not None:
-        return ours.shown_of(book, quote.store_id, prices, group_id=quote.group_id, now=now)
-    return shower.shown(quote.store_id, prices, group_id=quote.group_id, now=now)
+    found = shower.shown(quote.store_id, prices, group_id=quote.group_id, now=now) if prices else ()
+    return Shown(theirs=found)
 
 
 def candidate(offer: LiveOffer) -> Candidate:
