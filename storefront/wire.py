@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from storefront.conf import conf
 from storefront.errors import DomainError, MalformedBody
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# A string may lack its end: a pattern that then failed would be tried again from every quote inside, in square time.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*\\?(?:"|\Z)', re.DOTALL)
 _STRANGE = re.compile(rb"\\u0000|[0-9]{19}|[0-9][eE]")  # worth a look at the values; most bodies have none
 
 

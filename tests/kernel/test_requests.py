@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 
-from storefront import services
+from storefront import services, wire
+from storefront.errors import MalformedBody
 from storefront.models import Store
 from tests.conftest import Api
 from tests.contract import assert_is_error
@@ -60,6 +62,14 @@ def test_throttling_says_when_to_come_back(api: Api) -> None:
 )
 def test_a_hostile_body_is_a_clear_400(api: Api, body: bytes, code: str) -> None:
     assert_is_error(api.post("/echo", body), 400, code)
+
+
+def test_text_without_an_end_costs_no_square_time() -> None:
+    """Half a million quotes, each of them the start of a text that never ends, once took an hour."""
+    began = time.process_time()
+    with pytest.raises(MalformedBody):
+        wire.loads(b"[" * 40 + b'\\"' * 500_000)
+    assert time.process_time() - began < 2
 
 
 def test_brackets_inside_text_are_not_nesting(api: Api) -> None:
