@@ -182,7 +182,7 @@ class _Shelf:
                 left -= units
         if not left:
             return
-        if stocks is not None and stocks.backorder and allowed and stocks.reserved + part.units < MOST:
+        if stocks is not None and stocks.backorder and allowed and stocks.reserved + left < MOST:
             self.reserve(part, allowed[0], left)
         else:
             self.short.append(_left(part.name, part.units - left))
@@ -192,6 +192,7 @@ class _Shelf:
         if place is None:
             place = self.places[part.variant_id, location_id] = LocationStock()
         place.reserved += units
+        self.stocks[part.variant_id].reserved += units  # as it will be; what is written is the difference
         key = (part.claim.owner, part.claim.key, part.variant_id, location_id)
         self.taken[key] = self.taken.get(key, 0) + units
 

@@ -195,6 +195,8 @@ def test_backorder_needs_no_unit_anywhere(store: Any) -> None:
     assert lying(tea) == {"Main": (0, 3)}
     with pytest.raises(OutOfStock):
         hold(store, "order-2", (tea, 2**31 - 2))
+    with pytest.raises(OutOfStock):  # each would fit, both do not
+        hold(store, "order-2", (tea, 2**31 - 9), (tea, 2**31 - 9, StockLocation.objects.get(store=store)))
     assert numbers(tea) == (0, 3)
 
 
