@@ -32,7 +32,7 @@ from storefront.admin_base import (
 )
 from storefront.staff import trail
 
-from . import services
+from . import import_pages, services
 from .models import MEDIA, TOPICS, ConsentRecord, OtpChallenge, SecurityEvent, Session, User
 
 STATES = {_("Active"): "success", _("Deactivated"): "warning", _("Deleted"): "danger", _("Ended"): "danger"}
@@ -120,6 +120,7 @@ class UserAdmin(_Steps, StoreModelAdmin):
     search_help_text = _("The beginning of a name or e-mail address, the end of a phone number, or an id.")
     ordering = ("-created_at", "-pk")
     autocomplete_fields = ("host_user",)
+    actions_list = ("import_list",)
     actions_detail = ("end_sessions", "deactivate", "reactivate", "export_data", "erase")
     readonly_fields = (
         "id",
@@ -181,6 +182,13 @@ class UserAdmin(_Steps, StoreModelAdmin):
             services.set_preferences(
                 store=obj.store, user_id=obj.pk, preferences=form.preferences(), source=ConsentRecord.Source.ADMIN
             )
+
+    @action(description=_("Import"), url_path="import-list", icon="upload_file", permissions=["import"])
+    def import_list(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:accounts-import"))
+
+    def has_import_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return import_pages.allowed(request)
 
     @action(description=_("End all sessions"), url_path="end-sessions", icon="logout", permissions=["change"])
     def end_sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -401,3 +409,6 @@ class SecurityEventAdmin(ReadOnlyAdmin, StoreModelAdmin):
     search_fields = ("=user_id", "=session_id")
     ordering = ("-created_at", "-pk")
     fields = ("store", "kind", "user_id", "session_id", "details", "created_at")
+
+
+import_pages.register()

@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import otp, privacy, selectors, services
+        from accounts import otp, privacy, selectors, services, uploads
         from messaging import consent, secrets
         from storefront import events, provided
         from storefront import privacy as kernel_privacy
@@ -17,6 +17,7 @@ class AccountsConfig(AppConfig):
         secrets.register("otp", otp.reveal)
         consent.register(selectors.wants)
         events.on("sweep", services.purge)
+        events.on("sweep", uploads.sweep)
         events.on("newsletter.changed", services.follow_newsletter)
         events.on("customer.invited", services.send_invitation)
         provided.register("customer_ids_of_people", selectors.customer_ids_of_people)

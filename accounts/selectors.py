@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -125,6 +126,22 @@ def live_session_ids(*, store: Store, user_ids: list[str]) -> list[str]:
 
 def users_of_customer(*, store: Store, customer_id: str) -> QuerySet[User]:
     return User.objects.filter(store=store, customer_id=customer_id).order_by("pk")
+
+
+def users_to_import(*, store: Store, emails: Collection[str], phones: Collection[str], lock: bool) -> list[User]:
+    """Who proved one of these contacts, and accounts with one of them of which nothing is proved; one query.
+
+    By id; locked until the transaction ends with `lock`. Deactivated ones too.
+    """
+    rows = User.objects.filter(store=store, deleted_at=None).order_by("pk")
+    if lock:
+        rows = rows.select_for_update(no_key=True)
+    unproved = Q(is_email_verified=False, is_phone_verified=False)
+    found = rows.filter(
+        Q(email__in=emails) & (Q(is_email_verified=True) | unproved)
+        | Q(phone__in=phones) & (Q(is_phone_verified=True) | unproved)
+    )
+    return list(found)
 
 
 def customer_ids_of_people(*, text: str) -> QuerySet[Any]:

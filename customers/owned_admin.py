@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.enums import ActionVariant
@@ -27,6 +28,7 @@ from storefront.admin_base import (
     StoreTabularInline,
     TextareaWidget,
     action,
+    change_link,
     display,
     masked_column,
     site,
@@ -34,7 +36,7 @@ from storefront.admin_base import (
 from storefront.errors import DomainError
 from storefront.staff import trail
 
-from . import invitations
+from . import invitations, selectors
 from .bank.services import masked
 from .kyc import services as kyc
 from .kyc.links import link
@@ -50,6 +52,8 @@ from .models import (
     SegmentMember,
     Seller,
 )
+
+SHOWN_IN_SEGMENT = 10
 
 
 def _address(row: Any) -> str:
@@ -322,13 +326,25 @@ class SegmentAdmin(StoreModelAdmin):
                 "description": _("For a segment by conditions: all that are given must apply."),
             },
         ),
-        (_("Record"), {"fields": ("created_at",)}),
+        (_("Record"), {"fields": ("who_is_in_it", "created_at")}),
     )
+    readonly_fields = ("who_is_in_it",)
     inlines = (SegmentMemberInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         rows: QuerySet[Segment] = super().get_queryset(request)
         return rows.annotate(named=Count("members"))
+
+    @display(description=_("Who is in it"))
+    def who_is_in_it(self, row: Segment) -> Any:
+        """How many at this moment, by the conditions as they are saved, and the newest of them; two queries."""
+        if row._state.adding:
+            return "–"
+        found = selectors.customers_of_segment(segment=row)
+        count = found.count()
+        told = ngettext("%(count)d customer", "%(count)d customers", count) % {"count": count}
+        links = format_html_join(", ", "{}", ((change_link(customer),) for customer in found[:SHOWN_IN_SEGMENT]))
+        return format_html("{}{}{}", told, ": " if count else "", links)
 
     @display(description=_("Members by hand"), ordering="named")
     def member_count(self, row: Any) -> Any:

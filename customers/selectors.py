@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from storefront import provided
 from storefront import selectors as kernel
 from storefront.addresses import contact_flags
 from storefront.contracts import Shopper
-from storefront.models import Store
+from storefront.models import CustomerGroup, Store
 from storefront.query import Page
 
 from .errors import AddressNotFound, BankAccountNotFound, CustomerNotFound, DocumentNotFound
@@ -49,6 +49,12 @@ def customer_for_update(*, store: Store, customer_id: str) -> Customer:
     if found is None:
         raise CustomerNotFound
     return found
+
+
+def customers_by_id(*, store: Store, customer_ids: Collection[str], lock: bool = False) -> dict[str, Customer]:
+    """The live ones of these customers; one query. With `lock` locked, in the order of their ids."""
+    rows = Customer.objects.filter(store=store, pk__in=customer_ids, erased_at=None).order_by("pk")
+    return {row.pk: row for row in (rows.select_for_update(no_key=True) if lock else rows)}
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------
@@ -238,3 +244,40 @@ def segment_ids(*, store: Store, customer_id: str | None, now: datetime | None =
 
 def _member(store: Store, customer_id: str) -> QuerySet[SegmentMember]:
     return SegmentMember.objects.filter(store=store, customer_id=customer_id, segment=OuterRef("pk"))
+
+
+def segments_named(*, store: Store, names: Collection[str]) -> QuerySet[Segment]:
+    """One query."""
+    return Segment.objects.filter(store=store, name__in=names)
+
+
+def memberships(*, store: Store, customer_ids: Collection[str], segment_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Which of these customers were put into which of these segments by hand: pairs of ids; one query."""
+    found = SegmentMember.objects.filter(store=store, customer_id__in=customer_ids, segment_id__in=segment_ids)
+    return set(found.values_list("customer_id", "segment_id"))
+
+
+def customers_of_segment(*, segment: Segment, now: datetime | None = None) -> QuerySet[Customer]:
+    """Who is in a segment at this moment, by hand or by conditions, the newest first. Erased customers are in none."""
+    rows = Customer.objects.filter(store_id=segment.store_id, erased_at=None).order_by("-created_at", "-pk")
+    if segment.kind == Segment.Kind.MANUAL:
+        return rows.filter(pk__in=SegmentMember.objects.filter(segment=segment).values("customer_id"))
+    if segment.group_id is not None:
+        default = CustomerGroup.objects.filter(store_id=segment.store_id, is_default=True, pk=segment.group_id)
+        rows = rows.filter(Q(group_id=segment.group_id) | Q(Exists(default), group=None))
+    if segment.registered_from is not None:
+        rows = rows.filter(created_at__gte=segment.registered_from)
+    if segment.registered_until is not None:
+        rows = rows.filter(created_at__lt=segment.registered_until)
+    if segment.is_business is not None:
+        rows = rows.filter(business__isnull=not segment.is_business)
+    if segment.has_document_id is not None:
+        approved = Document.objects.filter(
+            Q(expires_at=None) | Q(expires_at__gt=now or timezone.now()),
+            store_id=segment.store_id,
+            customer=OuterRef("pk"),
+            type_id=segment.has_document_id,
+            status=Document.Status.APPROVED,
+        )
+        rows = rows.filter(Exists(approved))
+    return rows

@@ -24,7 +24,11 @@ class _Echo:
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     """A CSV file line by line. It begins with a byte order mark, without which spreadsheets guess the encoding."""
-    writer = csv.writer(_Echo())
-    yield b"\xef\xbb\xbf" + str(writer.writerow(header)).encode()
+    yield b"\xef\xbb\xbf" + str(csv.writer(_Echo()).writerow(header)).encode()
     for row in rows:
-        yield str(writer.writerow([safe(value) for value in row])).encode("utf-8", "replace")
+        yield csv_line(row)
+
+
+def csv_line(row: Sequence[Any]) -> bytes:
+    """One row of such a file, for those who write it as they go."""
+    return str(csv.writer(_Echo()).writerow([safe(value) for value in row])).encode("utf-8", "replace")

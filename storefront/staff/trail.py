@@ -49,6 +49,19 @@ def exported_list(*, staff: Any, store: Store, kind: str, fields: Iterable[str])
     )
 
 
+def imported_list(*, store: Store, kind: str, fields: Iterable[str], staff: Any = None, command: str = "") -> None:
+    """The same for an import of many, by a member of staff or a command; before its first row is written. One insert."""
+    StaffAccess.objects.create(
+        store=store,
+        staff_id="" if staff is None else str(staff.pk),
+        staff_name=f"manage.py {command}" if staff is None else staff.get_username(),
+        action=Action.CHANGE,
+        kind=kind,
+        object_id="*",
+        fields=list(fields),
+    )
+
+
 def by_command(*, name: str, action: str, store: Store, person: Person) -> None:
     """The same for a command that works on a whole person. One insert."""
     StaffAccess.objects.create(
