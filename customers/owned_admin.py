@@ -286,10 +286,19 @@ class SellerAdmin(StoreModelAdmin):
 
 
 class SegmentMemberInline(StoreTabularInline):
+    """Members are added by a search and taken out; those that are there are shown, for a field each asks for its own."""
+
     model = SegmentMember
     fields = ("customer",)
     ordering = ("-pk",)
     per_page = 25
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SegmentMember]:
+        rows: QuerySet[SegmentMember] = super().get_queryset(request)
+        return rows.select_related("customer")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -96,6 +96,10 @@ def test_members_are_found_by_their_people(staff: Client, store: Store) -> None:
     sent |= {"members-TOTAL_FORMS": "1", "members-INITIAL_FORMS": "0"}
     assert staff.post(page(segment), sent).status_code == 302
     assert "1 customer: " in staff.get(page(segment)).content.decode()
+    sent = {"name": "Friends", "kind": "manual", "is_business": "", "members-0-id": SegmentMember.objects.get().pk}
+    sent |= {"members-TOTAL_FORMS": "1", "members-INITIAL_FORMS": "1", "members-0-DELETE": "on"}
+    assert staff.post(page(segment), sent).status_code == 302
+    assert not SegmentMember.objects.exists()
 
 
 def test_the_same_questions_however_many_are_in_it(staff: Client, store: Store) -> None:
