@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import otp, privacy, selectors, services, uploads
+        from accounts import merging, otp, privacy, selectors, services, uploads
         from messaging import consent, secrets
         from storefront import events, provided
         from storefront import privacy as kernel_privacy
@@ -20,6 +20,9 @@ class AccountsConfig(AppConfig):
         events.on("sweep", uploads.sweep)
         events.on("newsletter.changed", services.follow_newsletter)
         events.on("customer.invited", services.send_invitation)
+        events.on("customer.merging", merging.lock)
+        events.on("customer.merged", merging.move)
+        provided.register("account_merge_counts", merging.counts)
         provided.register("customer_ids_of_people", selectors.customer_ids_of_people)
         provided.register("people_of_customers", selectors.people_of_customers)
         kernel_privacy.register_people(privacy.AccountPeople())

@@ -31,7 +31,7 @@ from storefront.errors import DomainError, NotFound
 from storefront.models import CustomerGroup, Store
 from storefront.staff import trail
 
-from . import exporting, invitations, owned_admin, services
+from . import exporting, invitations, merging, owned_admin, services
 from .models import Customer
 
 __all__ = ["CustomerAdmin", "owned_admin"]
@@ -42,13 +42,19 @@ class KindFilter(DropdownFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("person", _("Private person")), ("business", _("Business")), ("erased", _("Erased"))]
+        return [
+            ("person", _("Private person")),
+            ("business", _("Business")),
+            ("merged", _("Merged")),
+            ("erased", _("Erased")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         wanted: dict[str, dict[str, Any]] = {
             "person": {"business__isnull": True, "erased_at": None},
             "business": {"business__isnull": False},
-            "erased": {"erased_at__isnull": False},
+            "merged": {"merged_into__gt": ""},
+            "erased": {"erased_at__isnull": False, "merged_into": ""},
         }
         return queryset.filter(**wanted.get(self.value() or "", {}))
 
@@ -96,6 +102,14 @@ class NoteForm(forms.Form):
     text = forms.CharField(label=_("Note"), max_length=4000, widget=TextareaWidget())
 
 
+class MergeSearchForm(forms.Form):
+    who = forms.CharField(label=_("The customer who stays"), max_length=254, widget=TextWidget())
+
+
+class MergeForm(forms.Form):
+    target = forms.ChoiceField(label=_("The customer who stays"), widget=forms.RadioSelect())
+
+
 class InvitationForm(forms.Form):
     contact = forms.CharField(label=_("E-mail address or phone"), max_length=254, widget=TextWidget())
 
@@ -128,11 +142,11 @@ class CustomerAdmin(StoreModelAdmin):
     fieldsets = (
         (None, {"fields": ("store", "id", "group")}),
         (_("Business"), {"fields": ("business_name", "business_type")}),
-        (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at")}),
+        (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at", "merged_into")}),
     )
-    readonly_fields = ("id", "erased_at")
+    readonly_fields = ("id", "erased_at", "merged_into")
     actions_list = ("export_list",)
-    actions_detail = ("note", "invite", "export_data", "erase")
+    actions_detail = ("note", "invite", "export_data", "merge", "erase")
 
     @action(description=_("Invite a user"), url_path="invite", icon="person_add", permissions=["change"])
     def invite(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -234,6 +248,83 @@ class CustomerAdmin(StoreModelAdmin):
             back=back,
         )
 
+    def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(
+            self.has_erase_permission(request) and request.user.has_perm("storefront_customers.change_customer")
+        )
+
+    @action(description=_("Merge into another"), url_path="merge", icon="merge", permissions=["merge"])
+    def merge(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """First whom to look for, then one of those found, with what would move."""
+        row, back = self._allowed(request, object_id, self.has_merge_permission(request))
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied  # an erased one
+        search = MergeSearchForm(request.POST if "who" in request.POST or "target" not in request.POST else None)
+        if request.method == "POST" and "target" in request.POST:
+            choices = self._merge_choices(request, row, request.POST["target"])
+            chosen = MergeForm(request.POST)
+            chosen.fields["target"].choices = choices  # type: ignore[attr-defined]
+            if chosen.is_valid():
+                return self._merge(request, row, chosen.cleaned_data["target"], back)
+        elif request.method == "POST" and search.is_valid():
+            choices = self._merge_choices(request, row, search.cleaned_data["who"])
+            if choices:
+                chosen = MergeForm(initial={"target": choices[0][0]} if len(choices) == 1 else None)
+                chosen.fields["target"].choices = choices  # type: ignore[attr-defined]
+                return self._ask_merge(request, row, chosen, back)
+            search.add_error("who", _("Nobody else was found in this store."))
+        return site.confirm(
+            request,
+            title=_("Merge into another"),
+            text=_("Name the customer who stays: the beginning of a name or e-mail address, or a whole id."),
+            button=_("Search"),
+            back=back,
+            form=search if request.method == "POST" else MergeSearchForm(),
+        )
+
+    def _merge_choices(self, request: HttpRequest, row: Customer, text: str) -> list[tuple[str, str]]:
+        """Up to 20 live customers of the row's store, with the names of their people; two queries."""
+        rows = Customer.objects.filter(store=row.store, erased_at=None, is_guest=False).exclude(pk=row.pk)
+        found = (
+            list(self.get_search_results(request, rows, text)[0].order_by("-created_at", "-pk")[:20]) if text else []
+        )
+        ids = [other.pk for other in found]
+        people = provided.ask("people_of_customers", default={}, store=row.store, customer_ids=ids)
+        named = [(other, people.get(other.pk, ("", "", ""))[0]) for other in found]
+        return [
+            (other.pk, " · ".join(part for part in dict.fromkeys((str(other), name, other.pk)) if part))
+            for other, name in named
+        ]
+
+    def _ask_merge(self, request: HttpRequest, row: Customer, form: forms.Form, back: str) -> HttpResponse:
+        moving = merging.preview(store=row.store, source_id=row.pk)
+        listed = ", ".join(f"{what}: {count}" for what, count in moving.items()) or _("nothing")
+        return site.confirm(
+            request,
+            title=_("Merge %(customer)s into another") % {"customer": row},
+            text=_("This cannot be undone. What moves: %(listed)s. This customer's users are logged out.")
+            % {"listed": listed},
+            button=_("Merge for good"),
+            back=back,
+            form=form,
+            dangerous=True,
+        )
+
+    def _merge(self, request: HttpRequest, row: Customer, target_id: str, back: str) -> HttpResponse:
+        name = request.user.get_username()
+        try:
+            with transaction.atomic():
+                done = merging.merge_customers(store=row.store, source_id=row.pk, target_id=target_id, made_by=name)
+                if done:
+                    target = Customer.objects.get(store=row.store, pk=target_id)
+                    self.log_change(request, row, f"Merged into {target_id}")
+                    self.log_change(request, target, f"Took over {row.pk}")
+        except DomainError as error:
+            self.tell(request, error.message, tone="error")
+            return HttpResponseRedirect(back)
+        self.tell(request, _("The customers are one now."))
+        return HttpResponseRedirect(reverse(f"{site.name}:storefront_customers_customer_change", args=[target_id]))
+
     @action(
         description=_("Erase"),
         url_path="erase",
@@ -264,6 +355,8 @@ class CustomerAdmin(StoreModelAdmin):
 
     @display(description=_("Kind"), label={_("Business"): "info", _("Erased"): "danger"})
     def kind(self, customer: Customer) -> Any:
+        if customer.merged_into:
+            return _("Merged")
         if customer.erased_at:
             return _("Erased")
         return _("Business") if customer.business else _("Private person")

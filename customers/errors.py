@@ -86,3 +86,10 @@ class InvitationNotFound(NotFound):
 class TooManyInvitations(DomainError):
     code = "too_many_invitations"
     default_message = _("Too many invitations are open.")
+
+
+class MergeRefused(DomainError):
+    """Two customers cannot become one as things are; the sentence says what to do first."""
+
+    code = "merge_refused"
+    default_message = _("These customers cannot be merged.")

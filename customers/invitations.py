@@ -57,7 +57,9 @@ def open_invitation(*, store: Store, contact: str, now: datetime) -> Invitation 
 
 def accept(*, store: Store, invitation: Invitation, user_id: str, now: datetime) -> bool:
     """Whether it was still open and is now this user's; the contact is forgotten. In the caller's transaction."""
-    rows = Invitation.objects.filter(store=store, pk=invitation.pk, state=State.OPEN, expires_at__gt=now)
+    rows = Invitation.objects.filter(
+        store=store, pk=invitation.pk, customer_id=invitation.customer_id, state=State.OPEN, expires_at__gt=now
+    )  # a merge of customers may have moved it a moment ago
     return rows.update(state=State.ACCEPTED, contact="", accepted_user_id=user_id, accepted_at=now) == 1
 
 

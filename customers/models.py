@@ -36,6 +36,13 @@ class Customer(StoreScoped):
     metadata = models.JSONField(default=dict, blank=True)
     is_guest = models.BooleanField(default=False, editable=False)
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    merged_into = models.CharField(
+        max_length=ID_LENGTH,
+        blank=True,
+        default="",
+        editable=False,
+        help_text=_("The customer who has all that was this one's, since staff merged the two."),
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(auto_now=True)
 

@@ -15,12 +15,14 @@ class PaymentsConfig(AppConfig):
 
         from storefront import events, outbox, privacy, provided
 
-        from . import checks, debits, errands, gateways, public, selectors  # noqa: F401  checks registers itself
+        from . import checks, debits, errands, gateways, merging, public, selectors  # noqa: F401  checks registers itself
         from . import privacy as own
 
         outbox.register(debits.QUEUE, debits.drain)
         outbox.register(errands.QUEUE, errands.drain)
         events.on("shopper.erased", own.erase)
+        events.on("customer.merged", merging.move)
+        provided.register("payment_merge_counts", merging.counts)
         privacy.register("payments", own.export)
         provided.register("payment_providers", public.payment_providers)
         provided.register("payment_holdings", selectors.holds_anything)

@@ -8,6 +8,8 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     shopper.logged_in    store, user_id
     customer.invited     store, customer_id, contact, inviter           a message must go to the contact
     shopper.erased       store, user_id, customer_id                   personal data must go (D-14)
+    customer.merging     store, from_customer_id, to_customer_id       about to be merged; lock now what comes first
+    customer.merged      store, from_customer_id, to_customer_id, made_by   move what is the first one's, or refuse
     shopper.preferences  store, email, preferences                     a verified e-mail address wants or refuses
     contacts.forgotten   store, contacts                               proven contacts of somebody who is erased
     message.bounced      store, to, channel, reason                    nobody is there: send no more of your own accord

@@ -13,10 +13,12 @@ class WalletsConfig(AppConfig):
         from storefront import privacy as kernel_privacy
 
         from . import privacy, selectors
-        from .services import housekeeping, loyalty
+        from .services import housekeeping, loyalty, merging
 
         events.on("shopper.registered", loyalty.welcome)
         events.on("shopper.erased", housekeeping.forget_shopper)
+        events.on("customer.merged", merging.move)
+        provided.register("wallet_merge_counts", merging.counts)
         events.on("sweep", housekeeping.sweep)
         provided.register("wallet_holdings", selectors.holds_anything)
         kernel_privacy.register("wallets", privacy.collect)

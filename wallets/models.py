@@ -39,6 +39,16 @@ class Account(StoreScoped):
     held = ExactField(
         _("held"), default=Decimal(0), editable=False, help_text=_("Promised to orders that are not paid yet.")
     )
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        help_text=_("Where all of it went, and what comes later goes: the account of the customer it was merged into."),
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -49,7 +49,11 @@ def forget_shopper(*, store: Store, user_id: str, customer_id: str | None, **_: 
     """
     if customer_id != user_id:
         return
-    accounts = Account.objects.filter(store=store, customer_id=customer_id)
+    accounts = list(Account.objects.filter(store=store, customer_id=customer_id).values_list("pk", flat=True))
+    merged = accounts
+    while merged:  # what others left behind who were merged into this customer
+        merged = list(Account.objects.filter(store=store, merged_into__in=merged).values_list("pk", flat=True))
+        accounts += merged
     kept = (Entry.Kind.TIER_UP, Entry.Kind.TIER_DOWN)  # the tier's name
     with transaction.atomic():
         entries = Entry.objects.filter(store=store, account__in=accounts).exclude(remarks="")

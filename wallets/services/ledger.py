@@ -28,14 +28,24 @@ SHORT = {Kind.POINTS: InsufficientPoints, Kind.CREDIT: InsufficientCredit, Kind.
 
 
 def open_account(*, store_id: str, kind: str, customer_id: str) -> Account:
-    """The customer's account of that kind, made unless it exists. At most two queries; safe in parallel."""
+    """The customer's account of that kind, made unless it exists. At most two queries; safe in parallel.
+
+    A customer who was merged into another one has the other's account: a late refund reaches whoever has the rest.
+    """
     found = Account.objects.filter(store_id=store_id, kind=kind, customer_id=customer_id).first()
     if found is None:
         Account.objects.bulk_create(
             [Account(store_id=store_id, kind=kind, customer_id=customer_id)], ignore_conflicts=True
         )
         found = Account.objects.get(store_id=store_id, kind=kind, customer_id=customer_id)
-    return found
+    return heir(found)
+
+
+def heir(account: Account) -> Account:
+    """The account itself, or the one that took its place in merges; one query for each of these."""
+    while account.merged_into_id is not None:
+        account = Account.objects.get(store_id=account.store_id, pk=account.merged_into_id)
+    return account
 
 
 def lock(*, store_id: str, account_ids: Collection[str]) -> list[Account]:
@@ -55,7 +65,10 @@ def add(
     if amount < 0:
         raise ValueError("what is taken away goes through take")
     with transaction.atomic():
-        lock(store_id=store_id, account_ids=[account_id])
+        for account in lock(store_id=store_id, account_ids=[account_id]):
+            if account.merged_into_id is not None:  # meanwhile; never locked after the one that has its place
+                account_id = heir(account).pk
+                lock(store_id=store_id, account_ids=[account_id])
         found = _entry(account_id, kind, owner)
         if found is not None:
             return found
@@ -204,17 +217,21 @@ def give_back(
         spent = Entry.objects.filter(store_id=store_id, owner=owner, kind=Entry.Kind.SPEND, account__kind=kind).first()
         if spent is None:
             return ZERO
-        lock(store_id=store_id, account_ids=[spent.account_id])
-        found = _entry(spent.account_id, Entry.Kind.REFUND, refund_id)
+        (account,) = lock(store_id=store_id, account_ids=[spent.account_id])
+        receiver = heir(account)
+        if receiver.pk != account.pk:  # a merged account is never locked after the one that has its place
+            lock(store_id=store_id, account_ids=[receiver.pk])
+        given = Entry.objects.filter(store_id=store_id, kind=Entry.Kind.REFUND, source=owner, account__kind=kind)
+        found = given.filter(owner=refund_id).first()
         if found is not None:
             return found.amount
-        before = _sum(Entry.objects.filter(account_id=spent.account_id, kind=Entry.Kind.REFUND, source=owner), "amount")
+        before = _sum(given, "amount")
         give = min(amount, -spent.amount - before)
         if give <= 0:
             return ZERO
         add(
             store_id=store_id,
-            account_id=spent.account_id,
+            account_id=receiver.pk,
             kind=Entry.Kind.REFUND,
             owner=refund_id,
             amount=give,

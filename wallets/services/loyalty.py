@@ -107,7 +107,7 @@ def post(*, store_id: str, earning_id: int, now: datetime) -> None:
         if account_id is None:
             return
         ledger.lock(store_id=store_id, account_ids=[account_id])
-        earning = due.first()
+        earning = due.filter(account_id=account_id).first()  # a merge may have moved it: the next sweep finds it
         if earning is None:
             return
         earning.state = Earning.State.POSTED
@@ -139,6 +139,10 @@ def take_back(*, store: Store, order_id: str, returned: Decimal, note_id: str, r
     with transaction.atomic():
         ledger.lock(store_id=store.pk, account_ids=[account_id])
         earning = Earning.objects.get(store=store, pk=pk)
+        if earning.account_id != account_id:  # a merge moved it meanwhile
+            account_id = earning.account_id
+            ledger.lock(store_id=store.pk, account_ids=[account_id])
+            earning.refresh_from_db()
         back = min(returned, earning.spent)
         whole = back >= earning.spent
         points = earning.points if whole else int(earning.points * back / earning.spent)
