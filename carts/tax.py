@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
 from storefront import selectors
@@ -66,6 +66,12 @@ def split(tax: Decimal, parts: Sequence[TaxPart], currency: Currency) -> tuple[T
         return ()
     if len(parts) == 1:
         return (TaxShare(parts[0].name, parts[0].rate, tax),)
+    if len(parts) == 2 and parts[0].rate == parts[1].rate:  # CGST and SGST, of every line: not worth the general way
+        half = (tax / HALF).quantize(currency.unit, ROUND_DOWN)
+        return (
+            TaxShare(parts[0].name, parts[0].rate, tax - half),
+            TaxShare(parts[1].name, parts[1].rate, half),
+        )
     amounts = allocate(tax, [part.rate for part in parts], currency)
     return tuple(TaxShare(part.name, part.rate, amount) for part, amount in zip(parts, amounts, strict=True))
 

@@ -51,7 +51,7 @@ class Shown(NamedTuple):
 class PromotionFacts(NamedTuple):
     basket: Basket
     offers: Mapping[str, LiveOffer]  # those that the shopper may have and that may fit
-    beside: Shown  # beside prices in the catalogue
+    beside: Shown = Shown()  # beside prices in the catalogue
 
 
 class Promotions:
@@ -254,10 +254,11 @@ class Applied:
         if not promotions and not coupon:
             return quote
         revenue = quote.totals().grand_total
+        savings = _savings(quote)
         taken = list(quote.claims)
         rows: list[dict[str, Any]] = []
         for noted in promotions:
-            found = _rows(quote, PROMOTION, noted)
+            found = _rows(quote, PROMOTION, noted, savings)
             if not found:
                 continue
             says = {"promotion_id": noted["id"], "promotion_type": shown.promotion_type(noted["type"])}
@@ -266,22 +267,39 @@ class Applied:
             taken.append(claims.of_use(quote, "promotion", noted, saving=_sum(found), revenue=revenue))
         coupon_rows: list[dict[str, Any]] = []
         if coupon:
-            found = _rows(quote, COUPON, coupon) or [_row(ZERO)]
+            found = _rows(quote, COUPON, coupon, savings) or [_row(ZERO)]
             coupon_rows = [{"coupon_id": coupon["id"], "coupon_type": coupon["type"], **row} for row in found]
             taken.append(claims.of_use(quote, "coupon", coupon, saving=_sum(found), revenue=revenue))
         quote = quote._replace(claims=tuple(taken))
         return quote.noted(applied_promotions=_shown(rows), applied_coupons=_shown(coupon_rows))
 
 
-def _rows(quote: Quote, prefix: str, noted: Mapping[str, Any]) -> list[dict[str, Any]]:
+Savings = Mapping[str, list[tuple[Line, Decimal]]]  # by source: the lines that it makes cheaper, in their order
+
+
+def _savings(quote: Quote) -> Savings:
+    """One walk over the lines for all sources: a hundred promotions may touch a cart."""
+    found: dict[str, list[tuple[Line, Decimal]]] = {}
+    for line in quote.lines:
+        mine: dict[str, Decimal] = {}
+        for discount in line.discounts:
+            mine[discount.source] = mine.get(discount.source, ZERO) + discount.amount
+        if line.free_source:
+            mine[line.free_source] = mine.get(line.free_source, ZERO) + line.free_value
+        for source, saving in mine.items():
+            if saving:
+                found.setdefault(source, []).append((line, saving))
+    return found
+
+
+def _rows(quote: Quote, prefix: str, noted: Mapping[str, Any], savings: Savings) -> list[dict[str, Any]]:
     """One row for each line that an offer touches, or one for the cart or its delivery; none when it does nothing."""
     source = prefix + noted["id"]
     if noted["scope"] == "shipping":
         if quote.shipping_discount_source == source:
             return [_row(quote.shipping_discount)]
         return [_row(ZERO)] if quote.shipping_cost is None and source in quote.free_shipping else []
-    lines = [(line, line.saving_from(source)) for line in quote.lines]
-    lines = [(line, saving) for line, saving in lines if saving]
+    lines = savings.get(source, [])
     if noted["scope"] == "cart":
         return [_row(sum((saving for _line, saving in lines), ZERO))] if lines else []
     return [_row(saving, line) for line, saving in lines]
