@@ -45,11 +45,21 @@ class _Overtaken(Exception):
     """Another call changed the subscription since it was read."""
 
 
-def subscribe(*, store: Store, email: str, user_id: str = "", network: str = "", now: datetime | None = None) -> None:
+def subscribe(
+    *,
+    store: Store,
+    email: str,
+    user_id: str = "",
+    network: str = "",
+    proven: bool = False,
+    now: datetime | None = None,
+) -> None:
     """Somebody asks for the newsletter of an address, which is normalised.
 
     The caller learns nothing of what was there: a second call succeeds quietly (D-57). With double opt-in the address
-    waits for a click on the link that it is sent; it is sent few of them a day. An address that bounced stays out.
+    waits for a click on the link that it is sent; it is sent few of them a day. So does one that has unsubscribed,
+    whatever the store's choice, unless it is `proven` to be the caller's: nobody else takes back what its owner said.
+    An address that bounced stays out.
     """
     now = now or timezone.now()
 
@@ -57,7 +67,8 @@ def subscribe(*, store: Store, email: str, user_id: str = "", network: str = "",
         row = selectors.subscription(store=store, email=email)
         if row is not None and row.state in (State.SUBSCRIBED, State.SUPPRESSED):
             return
-        if store.newsletter_double_opt_in:
+        taken_back = row is not None and row.state == State.UNSUBSCRIBED
+        if store.newsletter_double_opt_in or (taken_back and not proven):
             _ask(store, row, email=email, user_id=user_id, network=network, now=now)
             return
         _tell(store, email, wanted=True)

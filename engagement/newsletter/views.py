@@ -28,6 +28,9 @@ class Newsletter(StoreViewSet):
             email=email,
             user_id=self.shopper.user_id if self.shopper.is_logged_in else "",
             network=services.coarse(self.network),
+            proven=self.shopper.is_logged_in
+            and bool(self.shopper.claims.get("is_email_verified"))
+            and self.shopper.claims.get("email") == email,
         )
         if self.store.newsletter_double_opt_in:
             return Reply(message=_("Almost done: please open the link in the message that we sent to this address."))

@@ -204,8 +204,18 @@ def test_a_link_ends_newsletter_and_offers_at_one_post_and_only_then(store, subs
     assert not wants(store) and not wants(store, "promotional")
     assert wants(store, "transactional") and wants(store, "promotional", "sms", "+919876543210")
     assert history(store) == [("subscribed", "storefront"), ("unsubscribed", source)]
+
+
+def test_nobody_but_its_owner_brings_back_an_address_that_left(store, subscribe, client, shopper):
     subscribe()
-    assert wants(store) and wants(store, "promotional")
+    services.leave(store=store, email=EMAIL, source=services.Source.LINK)
+    assert subscribe().status_code == 200  # by somebody: the answer is the same, the address is asked
+    assert state_of(store) == "pending" and not wants(store)
+    assert client.post(address(store, links.CONFIRM, sealed(store, links.CONFIRM))).status_code == 200
+    assert wants(store)
+    services.leave(store=store, email=EMAIL, source=services.Source.LINK)
+    assert shopper.post("/campaigns/newsletter-subscribe", {"email": EMAIL}).status_code == 200
+    assert wants(store)  # who has proven the address needs no click
 
 
 def test_who_never_subscribed_can_refuse_offers(store, client):
