@@ -514,9 +514,9 @@ class Batch:
         now = timezone.now()
         for model, removed in self.removed.items():
             if removed:
-                model._default_manager.filter(pk__in=removed).delete()
+                model._default_manager.filter(store=self.store, pk__in=removed).delete()
         if self.undefault:
-            Variant.objects.filter(pk__in=self.undefault).update(is_default=False)
+            Variant.objects.filter(store=self.store, pk__in=self.undefault).update(is_default=False)
         for model in (Brand, Category, AttributeChoice, Product):
             model._default_manager.bulk_create(self.new[model])
         self._update(Product, [*_PRODUCT_FIELDS, "brand_id"], now)

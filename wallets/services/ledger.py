@@ -158,7 +158,9 @@ def hold(*, store_id: str, account_id: str, owner: str, amount: Decimal) -> None
     if known is None:
         Hold.objects.create(store_id=store_id, account_id=account_id, owner=owner, amount=amount)
     else:
-        Hold.objects.filter(pk=known.pk).update(amount=amount, state=Hold.State.HELD, settled_at=None)
+        Hold.objects.filter(store_id=store_id, pk=known.pk).update(
+            amount=amount, state=Hold.State.HELD, settled_at=None
+        )
 
 
 def confirm(*, store_id: str, owner: str, **facts: Any) -> list[Entry]:
@@ -202,7 +204,7 @@ def _locked_holds(store_id: str, owner: str) -> list[Hold]:
 
 
 def _settle(held: Hold, state: Hold.State) -> None:
-    Hold.objects.filter(pk=held.pk).update(state=state, settled_at=timezone.now())
+    Hold.objects.filter(store_id=held.store_id, pk=held.pk).update(state=state, settled_at=timezone.now())
 
 
 # --- giving back ----------------------------------------------------------------------------------------------------
@@ -293,7 +295,7 @@ def _use_up(account_id: str, amount: Decimal) -> None:
     additions = Entry.objects.filter(account_id=account_id, remaining__gt=0)
     for entry in additions.order_by(F("expires_at").asc(nulls_last=True), "pk").iterator(chunk_size=100):
         used = min(amount, entry.remaining)
-        Entry.objects.filter(pk=entry.pk).update(remaining=F("remaining") - exact(used))
+        Entry.objects.filter(store_id=entry.store_id, pk=entry.pk).update(remaining=F("remaining") - exact(used))
         amount -= used
         if not amount:
             return
