@@ -415,7 +415,7 @@ def test_going_and_coming_at_once_leaves_a_state_that_its_history_explains(store
     in_parallel(lambda number: calls[number % 2](), 6)
     kinds = [kind for kind, _source in history(store)]
     assert all(first != second for first, second in itertools.pairwise(kinds)), kinds
-    assert state_of(store) == kinds[-1]
+    assert state_of(store) == {"asked": "pending"}.get(kinds[-1], kinds[-1])
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
