@@ -8,408 +8,133 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("storefront", "0001_initial"),
-        ("storefront_customers", "0001_initial"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ('auth', '__first__'),
+        ('storefront', '0001_initial'),
+        ('storefront_customers', '0001_initial'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="User",
+            name='User',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                (
-                    "is_primary",
-                    models.BooleanField(default=True, help_text="Deleting the primary user deletes the customer."),
-                ),
-                ("first_name", models.CharField(blank=True, max_length=80, verbose_name="first name")),
-                ("last_name", models.CharField(blank=True, max_length=80, verbose_name="last name")),
-                ("email", models.CharField(blank=True, max_length=254, verbose_name="e-mail")),
-                ("is_email_verified", models.BooleanField(default=False)),
-                ("phone", models.CharField(blank=True, help_text="E.164", max_length=20, verbose_name="phone")),
-                ("is_phone_verified", models.BooleanField(default=False)),
-                ("password", models.CharField(blank=True, editable=False, max_length=200)),
-                ("login_methods", models.JSONField(blank=True, default=list)),
-                (
-                    "notification_preferences",
-                    models.JSONField(
-                        blank=True,
-                        default=dict,
-                        help_text="What differs from the default: transactional on, the rest off.",
-                    ),
-                ),
-                ("profile_image", models.CharField(blank=True, editable=False, max_length=200)),
-                ("metadata", models.JSONField(blank=True, default=dict)),
-                ("last_login_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("deactivated_at", models.DateTimeField(blank=True, null=True)),
-                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "customer",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="storefront_customers.customer",
-                    ),
-                ),
-                (
-                    "host_user",
-                    models.ForeignKey(
-                        blank=True,
-                        help_text="The member of the surrounding shop, where there is one.",
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('is_primary', models.BooleanField(default=True, help_text='Deleting the primary user deletes the customer.')),
+                ('first_name', models.CharField(blank=True, max_length=80, verbose_name='first name')),
+                ('last_name', models.CharField(blank=True, max_length=80, verbose_name='last name')),
+                ('email', models.CharField(blank=True, max_length=254, verbose_name='e-mail')),
+                ('is_email_verified', models.BooleanField(default=False)),
+                ('phone', models.CharField(blank=True, help_text='E.164', max_length=20, verbose_name='phone')),
+                ('is_phone_verified', models.BooleanField(default=False)),
+                ('password', models.CharField(blank=True, editable=False, max_length=200)),
+                ('login_methods', models.JSONField(blank=True, default=list)),
+                ('notification_preferences', models.JSONField(blank=True, default=dict, help_text='What differs from the default: transactional on, the rest off.')),
+                ('profile_image', models.CharField(blank=True, editable=False, max_length=200)),
+                ('metadata', models.JSONField(blank=True, default=dict)),
+                ('last_login_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('deactivated_at', models.DateTimeField(blank=True, null=True)),
+                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('customer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='storefront_customers.customer')),
+                ('host_user', models.ForeignKey(blank=True, help_text='The member of the surrounding shop, where there is one.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "user",
-                "verbose_name_plural": "users",
+                'verbose_name': 'user',
+                'verbose_name_plural': 'users',
+                'indexes': [models.Index(fields=['store', 'customer'], name='sf_user_customer'), models.Index(fields=['store', '-created_at'], name='sf_user_created'), models.Index(fields=['store', 'email'], name='sf_user_email'), models.Index(fields=['store', 'phone'], name='sf_user_phone')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_email_verified', True)), fields=('store', 'email'), name='storefront_accounts_user_email_once'), models.UniqueConstraint(condition=models.Q(('is_phone_verified', True)), fields=('store', 'phone'), name='storefront_accounts_user_phone_once'), models.CheckConstraint(condition=models.Q(('is_email_verified', False), models.Q(('email', ''), _negated=True), _connector='OR'), name='storefront_accounts_user_email_there'), models.CheckConstraint(condition=models.Q(('is_phone_verified', False), models.Q(('phone', ''), _negated=True), _connector='OR'), name='storefront_accounts_user_phone_there')],
             },
         ),
         migrations.CreateModel(
-            name="Session",
+            name='Session',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("anonymous_id", models.CharField(blank=True, editable=False, max_length=26)),
-                (
-                    "channel",
-                    models.JSONField(default=dict, editable=False, help_text="As in the tokens: id, name, type."),
-                ),
-                ("method", models.CharField(editable=False, max_length=20, verbose_name="how")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("last_used_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("expires_at", models.DateTimeField(editable=False)),
-                ("ended_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                (
-                    "end_reason",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("logout", "Logged out"),
-                            ("password", "Password changed"),
-                            ("contact", "Contact changed"),
-                            ("reuse", "Used token presented again"),
-                            ("deactivated", "Account deactivated"),
-                            ("deleted", "Account deleted"),
-                            ("staff", "Ended by staff"),
-                        ],
-                        editable=False,
-                        max_length=16,
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="sessions",
-                        to="storefront_accounts.user",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('anonymous_id', models.CharField(blank=True, editable=False, max_length=26)),
+                ('channel', models.JSONField(default=dict, editable=False, help_text='As in the tokens: id, name, type.')),
+                ('method', models.CharField(editable=False, max_length=20, verbose_name='how')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('last_used_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('expires_at', models.DateTimeField(editable=False)),
+                ('ended_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('end_reason', models.CharField(blank=True, choices=[('logout', 'Logged out'), ('password', 'Password changed'), ('contact', 'Contact changed'), ('reuse', 'Used token presented again'), ('deactivated', 'Account deactivated'), ('deleted', 'Account deleted'), ('staff', 'Ended by staff')], editable=False, max_length=16)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='storefront_accounts.user')),
             ],
             options={
-                "verbose_name": "session",
-                "verbose_name_plural": "sessions",
+                'verbose_name': 'session',
+                'verbose_name_plural': 'sessions',
+                'indexes': [models.Index(fields=['store', 'user', '-created_at'], name='sf_session_user'), models.Index(fields=['store', '-created_at'], name='sf_session_created'), models.Index(fields=['expires_at'], name='sf_session_purge')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('end_reason', ''), ('ended_at__isnull', True)), models.Q(('ended_at__isnull', False), models.Q(('end_reason', ''), _negated=True)), _connector='OR'), name='storefront_accounts_session_end_has_reason')],
             },
         ),
         migrations.CreateModel(
-            name="OtpChallenge",
+            name='OtpChallenge',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("token_hash", models.CharField(editable=False, max_length=64)),
-                (
-                    "key_id",
-                    models.CharField(editable=False, help_text="Which server key the code comes from.", max_length=8),
-                ),
-                ("contact", models.CharField(blank=True, editable=False, max_length=254)),
-                ("contact_hash", models.CharField(editable=False, max_length=64)),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[("sms", "SMS"), ("whatsapp", "WhatsApp"), ("email", "E-mail")],
-                        editable=False,
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "action",
-                    models.CharField(
-                        choices=[
-                            ("login", "Log in"),
-                            ("register", "Register"),
-                            ("reset-password", "Reset password"),
-                            ("verify-phone", "Verify phone"),
-                            ("verify-email", "Verify e-mail"),
-                            ("update-phone", "Change phone"),
-                            ("update-email", "Change e-mail"),
-                        ],
-                        editable=False,
-                        max_length=16,
-                    ),
-                ),
-                (
-                    "topic",
-                    models.CharField(
-                        editable=False, help_text="A new code voids older ones of its topic.", max_length=16
-                    ),
-                ),
-                ("digits", models.PositiveSmallIntegerField(editable=False)),
-                ("user_id", models.CharField(blank=True, editable=False, max_length=26)),
-                ("decoy", models.BooleanField(default=False, editable=False)),
-                ("pending", models.JSONField(default=dict, editable=False, help_text="What registering will write.")),
-                ("tries", models.PositiveSmallIntegerField(default=0, editable=False)),
-                ("created_at", models.DateTimeField(editable=False)),
-                ("expires_at", models.DateTimeField(editable=False)),
-                ("consumed_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("voided_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('token_hash', models.CharField(editable=False, max_length=64)),
+                ('key_id', models.CharField(editable=False, help_text='Which server key the code comes from.', max_length=8)),
+                ('contact', models.CharField(blank=True, editable=False, max_length=254)),
+                ('contact_hash', models.CharField(editable=False, max_length=64)),
+                ('channel', models.CharField(choices=[('sms', 'SMS'), ('whatsapp', 'WhatsApp'), ('email', 'E-mail')], editable=False, max_length=10)),
+                ('action', models.CharField(choices=[('login', 'Log in'), ('register', 'Register'), ('reset-password', 'Reset password'), ('verify-phone', 'Verify phone'), ('verify-email', 'Verify e-mail'), ('update-phone', 'Change phone'), ('update-email', 'Change e-mail')], editable=False, max_length=16)),
+                ('topic', models.CharField(editable=False, help_text='A new code voids older ones of its topic.', max_length=16)),
+                ('digits', models.PositiveSmallIntegerField(editable=False)),
+                ('user_id', models.CharField(blank=True, editable=False, max_length=26)),
+                ('decoy', models.BooleanField(default=False, editable=False)),
+                ('pending', models.JSONField(default=dict, editable=False, help_text='What registering will write.')),
+                ('tries', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('created_at', models.DateTimeField(editable=False)),
+                ('expires_at', models.DateTimeField(editable=False)),
+                ('consumed_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('voided_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "one-time code",
-                "verbose_name_plural": "one-time codes",
-                "indexes": [
-                    models.Index(fields=["store", "contact_hash", "topic", "-created_at"], name="sf_otp_contact"),
-                    models.Index(fields=["store", "-created_at"], name="sf_otp_created"),
-                    models.Index(fields=["expires_at"], name="sf_otp_purge"),
-                    models.Index(
-                        condition=models.Q(("consumed_at", None), ("voided_at", None)),
-                        fields=["expires_at"],
-                        name="sf_otp_open",
-                    ),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("store", "token_hash"), name="storefront_accounts_otp_token"),
-                    models.CheckConstraint(
-                        condition=models.Q(("expires_at__gt", models.F("created_at"))),
-                        name="storefront_accounts_otp_lives",
-                    ),
-                ],
+                'verbose_name': 'one-time code',
+                'verbose_name_plural': 'one-time codes',
+                'indexes': [models.Index(fields=['store', 'contact_hash', 'topic', '-created_at'], name='sf_otp_contact'), models.Index(fields=['store', '-created_at'], name='sf_otp_created'), models.Index(fields=['expires_at'], name='sf_otp_purge'), models.Index(condition=models.Q(('consumed_at', None), ('voided_at', None)), fields=['expires_at'], name='sf_otp_open')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'token_hash'), name='storefront_accounts_otp_token'), models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='storefront_accounts_otp_lives')],
             },
         ),
         migrations.CreateModel(
-            name="SecurityEvent",
+            name='SecurityEvent',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("registered", "Registered"),
-                            ("login", "Logged in"),
-                            ("logout", "Logged out"),
-                            ("token_reused", "Used refresh token presented again"),
-                            ("password_changed", "Password changed"),
-                            ("password_reset", "Password reset"),
-                            ("contact_verified", "Contact verified"),
-                            ("contact_changed", "Contact changed"),
-                            ("sessions_ended", "Sessions ended by staff"),
-                            ("deactivated", "Account deactivated"),
-                            ("reactivated", "Account reactivated"),
-                            ("erased", "Account deleted"),
-                        ],
-                        editable=False,
-                        max_length=20,
-                        verbose_name="what",
-                    ),
-                ),
-                ("user_id", models.CharField(blank=True, editable=False, max_length=26)),
-                ("session_id", models.CharField(blank=True, editable=False, max_length=26)),
-                ("details", models.JSONField(default=dict, editable=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('registered', 'Registered'), ('login', 'Logged in'), ('logout', 'Logged out'), ('token_reused', 'Used refresh token presented again'), ('password_changed', 'Password changed'), ('password_reset', 'Password reset'), ('contact_verified', 'Contact verified'), ('contact_changed', 'Contact changed'), ('sessions_ended', 'Sessions ended by staff'), ('deactivated', 'Account deactivated'), ('reactivated', 'Account reactivated'), ('erased', 'Account deleted')], editable=False, max_length=20, verbose_name='what')),
+                ('user_id', models.CharField(blank=True, editable=False, max_length=26)),
+                ('session_id', models.CharField(blank=True, editable=False, max_length=26)),
+                ('details', models.JSONField(default=dict, editable=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "security event",
-                "verbose_name_plural": "security events",
-                "indexes": [
-                    models.Index(fields=["store", "user_id", "-created_at"], name="sf_security_user"),
-                    models.Index(fields=["store", "-created_at"], name="sf_security_created"),
-                ],
+                'verbose_name': 'security event',
+                'verbose_name_plural': 'security events',
+                'indexes': [models.Index(fields=['store', 'user_id', '-created_at'], name='sf_security_user'), models.Index(fields=['store', '-created_at'], name='sf_security_created')],
             },
         ),
         migrations.CreateModel(
-            name="RefreshToken",
+            name='RefreshToken',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("jti_hash", models.CharField(editable=False, max_length=64)),
-                ("issued_at", models.DateTimeField(editable=False)),
-                ("expires_at", models.DateTimeField(editable=False)),
-                ("used_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                (
-                    "parent",
-                    models.OneToOneField(
-                        blank=True,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="successor",
-                        to="storefront_accounts.refreshtoken",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "session",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="refresh_tokens",
-                        to="storefront_accounts.session",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('jti_hash', models.CharField(editable=False, max_length=64)),
+                ('issued_at', models.DateTimeField(editable=False)),
+                ('expires_at', models.DateTimeField(editable=False)),
+                ('used_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('parent', models.OneToOneField(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='successor', to='storefront_accounts.refreshtoken')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('session', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to='storefront_accounts.session')),
             ],
             options={
-                "verbose_name": "refresh token",
-                "verbose_name_plural": "refresh tokens",
-                "indexes": [
-                    models.Index(fields=["session", "issued_at"], name="sf_refresh_session"),
-                    models.Index(fields=["expires_at"], name="sf_refresh_purge"),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(fields=("store", "jti_hash"), name="storefront_accounts_refresh_jti"),
-                    models.UniqueConstraint(
-                        condition=models.Q(("used_at__isnull", True)),
-                        fields=("store", "session"),
-                        name="storefront_accounts_refresh_one_live",
-                    ),
-                ],
+                'verbose_name': 'refresh token',
+                'verbose_name_plural': 'refresh tokens',
+                'indexes': [models.Index(fields=['session', 'issued_at'], name='sf_refresh_session'), models.Index(fields=['expires_at'], name='sf_refresh_purge')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'jti_hash'), name='storefront_accounts_refresh_jti'), models.UniqueConstraint(condition=models.Q(('used_at__isnull', True)), fields=('store', 'session'), name='storefront_accounts_refresh_one_live')],
             },
-        ),
-        migrations.AddIndex(
-            model_name="user",
-            index=models.Index(fields=["store", "customer"], name="sf_user_customer"),
-        ),
-        migrations.AddIndex(
-            model_name="user",
-            index=models.Index(fields=["store", "-created_at"], name="sf_user_created"),
-        ),
-        migrations.AddIndex(
-            model_name="user",
-            index=models.Index(fields=["store", "email"], name="sf_user_email"),
-        ),
-        migrations.AddIndex(
-            model_name="user",
-            index=models.Index(fields=["store", "phone"], name="sf_user_phone"),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_email_verified", True)),
-                fields=("store", "email"),
-                name="storefront_accounts_user_email_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_phone_verified", True)),
-                fields=("store", "phone"),
-                name="storefront_accounts_user_phone_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("is_email_verified", False), models.Q(("email", ""), _negated=True), _connector="OR"
-                ),
-                name="storefront_accounts_user_email_there",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("is_phone_verified", False), models.Q(("phone", ""), _negated=True), _connector="OR"
-                ),
-                name="storefront_accounts_user_phone_there",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(fields=["store", "user", "-created_at"], name="sf_session_user"),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(fields=["store", "-created_at"], name="sf_session_created"),
-        ),
-        migrations.AddIndex(
-            model_name="session",
-            index=models.Index(fields=["expires_at"], name="sf_session_purge"),
-        ),
-        migrations.AddConstraint(
-            model_name="session",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("end_reason", ""), ("ended_at__isnull", True)),
-                    models.Q(("ended_at__isnull", False), models.Q(("end_reason", ""), _negated=True)),
-                    _connector="OR",
-                ),
-                name="storefront_accounts_session_end_has_reason",
-            ),
         ),
     ]

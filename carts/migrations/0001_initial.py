@@ -7,106 +7,50 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("storefront", "0001_initial"),
+        ('storefront', '0001_initial'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Cart",
+            name='Cart',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("user_id", models.CharField(editable=False, max_length=64, verbose_name="shopper")),
-                ("channel_id", models.CharField(blank=True, editable=False, max_length=26)),
-                ("version", models.PositiveIntegerField(default=1, editable=False)),
-                (
-                    "metadata",
-                    models.JSONField(blank=True, default=dict, help_text="Names and texts that the client gave it."),
-                ),
-                ("customer_note", models.TextField(blank=True)),
-                ("billing_address", models.JSONField(blank=True, null=True)),
-                ("shipping_address", models.JSONField(blank=True, null=True)),
-                ("expires_at", models.DateTimeField(help_text="Moves on with every change (D-18).")),
-                (
-                    "closed_at",
-                    models.DateTimeField(blank=True, editable=False, help_text="When it became an order.", null=True),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('user_id', models.CharField(editable=False, max_length=64, verbose_name='shopper')),
+                ('channel_id', models.CharField(blank=True, editable=False, max_length=26)),
+                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('metadata', models.JSONField(blank=True, default=dict, help_text='Names and texts that the client gave it.')),
+                ('customer_note', models.TextField(blank=True)),
+                ('billing_address', models.JSONField(blank=True, null=True)),
+                ('shipping_address', models.JSONField(blank=True, null=True)),
+                ('expires_at', models.DateTimeField(help_text='Moves on with every change (D-18).')),
+                ('closed_at', models.DateTimeField(blank=True, editable=False, help_text='When it became an order.', null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "cart",
+                'verbose_name': 'cart',
+                'indexes': [models.Index(fields=['store', 'user_id', '-id'], name='sf_cart_user'), models.Index(fields=['store', '-modified_at'], name='sf_cart_modified'), models.Index(condition=models.Q(('closed_at', None)), fields=['expires_at'], name='sf_cart_expiry')],
             },
         ),
         migrations.CreateModel(
-            name="CartLine",
+            name='CartLine',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("product_id", models.CharField(max_length=64)),
-                ("variant_id", models.CharField(blank=True, max_length=64)),
-                ("quantity", models.PositiveIntegerField()),
-                (
-                    "cart",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="lines",
-                        to="storefront_carts.cart",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('product_id', models.CharField(max_length=64)),
+                ('variant_id', models.CharField(blank=True, max_length=64)),
+                ('quantity', models.PositiveIntegerField()),
+                ('cart', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='storefront_carts.cart')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "cart line",
-                "ordering": ["pk"],
+                'verbose_name': 'cart line',
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('cart', 'product_id', 'variant_id'), name='storefront_carts_line_once_per_sku'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='storefront_carts_line_quantity_min')],
             },
-        ),
-        migrations.AddIndex(
-            model_name="cart",
-            index=models.Index(fields=["store", "user_id", "-id"], name="sf_cart_user"),
-        ),
-        migrations.AddIndex(
-            model_name="cart",
-            index=models.Index(fields=["store", "-modified_at"], name="sf_cart_modified"),
-        ),
-        migrations.AddIndex(
-            model_name="cart",
-            index=models.Index(condition=models.Q(("closed_at", None)), fields=["expires_at"], name="sf_cart_expiry"),
-        ),
-        migrations.AddConstraint(
-            model_name="cartline",
-            constraint=models.UniqueConstraint(
-                fields=("cart", "product_id", "variant_id"), name="storefront_carts_line_once_per_sku"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="cartline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gte", 1)), name="storefront_carts_line_quantity_min"
-            ),
         ),
     ]

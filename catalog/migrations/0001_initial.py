@@ -10,908 +10,333 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("storefront", "0001_initial"),
+        ('storefront', '0001_initial'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Variant",
+            name='Variant',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("is_standalone", models.BooleanField(default=False, editable=False)),
-                ("sku", models.CharField(blank=True, max_length=64, verbose_name="SKU")),
-                (
-                    "name",
-                    models.CharField(
-                        blank=True, help_text="Such as Indigo, M. Empty: made of the options.", max_length=200
-                    ),
-                ),
-                ("slug", models.SlugField(blank=True, db_index=False, max_length=200)),
-                ("short_description", models.CharField(blank=True, max_length=500)),
-                (
-                    "is_default",
-                    models.BooleanField(default=False, help_text="The one shown first; else it is the first in order."),
-                ),
-                ("active", models.BooleanField(default=True)),
-                ("sort_order", models.IntegerField(default=0)),
-                ("visible", models.BooleanField(default=False, editable=False)),
-                ("document", models.TextField(default="{}", editable=False)),
-                ("item_document", models.TextField(default="{}", editable=False)),
-                ("line_document", models.TextField(default="{}", editable=False)),
-                ("own_attributes", models.TextField(default="[]", editable=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('is_standalone', models.BooleanField(default=False, editable=False)),
+                ('sku', models.CharField(blank=True, max_length=64, verbose_name='SKU')),
+                ('name', models.CharField(blank=True, help_text='Such as Indigo, M. Empty: made of the options.', max_length=200)),
+                ('slug', models.SlugField(blank=True, db_index=False, max_length=200)),
+                ('short_description', models.CharField(blank=True, max_length=500)),
+                ('is_default', models.BooleanField(default=False, help_text='The one shown first; else it is the first in order.')),
+                ('active', models.BooleanField(default=True)),
+                ('sort_order', models.IntegerField(default=0)),
+                ('visible', models.BooleanField(default=False, editable=False)),
+                ('document', models.TextField(default='{}', editable=False)),
+                ('item_document', models.TextField(default='{}', editable=False)),
+                ('line_document', models.TextField(default='{}', editable=False)),
+                ('own_attributes', models.TextField(default='[]', editable=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                "ordering": ["sort_order", "created_at", "pk"],
+                'ordering': ['sort_order', 'created_at', 'pk'],
             },
         ),
         migrations.CreateModel(
-            name="Attribute",
+            name='Attribute',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=60)),
-                (
-                    "key",
-                    models.CharField(
-                        max_length=60,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[a-z0-9]+(_[a-z0-9]+)*$", "Lower-case letters, digits and single underscores."
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "type",
-                    models.CharField(
-                        choices=[
-                            ("color", "Colour"),
-                            ("single-select", "One of a list"),
-                            ("multi-select", "Some of a list"),
-                            ("text", "Text"),
-                            ("date", "Date"),
-                            ("number", "Number"),
-                            ("boolean", "Yes or no"),
-                        ],
-                        default="text",
-                        max_length=16,
-                    ),
-                ),
-                (
-                    "sort_order",
-                    models.IntegerField(default=0, help_text="Options of variants are shown in this order."),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60)),
+                ('key', models.CharField(max_length=60, validators=[django.core.validators.RegexValidator('^[a-z0-9]+(_[a-z0-9]+)*$', 'Lower-case letters, digits and single underscores.')])),
+                ('type', models.CharField(choices=[('color', 'Colour'), ('single-select', 'One of a list'), ('multi-select', 'Some of a list'), ('text', 'Text'), ('date', 'Date'), ('number', 'Number'), ('boolean', 'Yes or no')], default='text', max_length=16)),
+                ('sort_order', models.IntegerField(default=0, help_text='Options of variants are shown in this order.')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "ordering": ["sort_order", "name"],
+                'ordering': ['sort_order', 'name'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'key'), name='storefront_catalog_attribute_key')],
             },
         ),
         migrations.CreateModel(
-            name="AttributeChoice",
+            name='AttributeChoice',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=60)),
-                (
-                    "hexcode",
-                    models.CharField(
-                        blank=True,
-                        help_text="Of a colour.",
-                        max_length=7,
-                        validators=[
-                            django.core.validators.RegexValidator("^#[0-9A-Fa-f]{6}$", "A colour such as #1E6F5C.")
-                        ],
-                    ),
-                ),
-                ("sort_order", models.IntegerField(default=0)),
-                (
-                    "attribute",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="choices",
-                        to="storefront_catalog.attribute",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60)),
+                ('hexcode', models.CharField(blank=True, help_text='Of a colour.', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9A-Fa-f]{6}$', 'A colour such as #1E6F5C.')])),
+                ('sort_order', models.IntegerField(default=0)),
+                ('attribute', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='choices', to='storefront_catalog.attribute')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "ordering": ["sort_order", "name"],
+                'ordering': ['sort_order', 'name'],
+                'constraints': [models.UniqueConstraint(fields=('attribute', 'name'), name='storefront_catalog_choice_name')],
             },
         ),
         migrations.CreateModel(
-            name="Brand",
+            name='Brand',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=120)),
-                ("slug", models.SlugField(db_index=False, max_length=120)),
-                ("active", models.BooleanField(default=True)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=120)),
+                ('slug', models.SlugField(db_index=False, max_length=120)),
+                ('active', models.BooleanField(default=True)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "ordering": ["name"],
+                'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'slug'), name='storefront_catalog_brand_slug')],
             },
         ),
         migrations.CreateModel(
-            name="Category",
+            name='Category',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=120)),
-                ("slug", models.SlugField(db_index=False, max_length=120)),
-                ("description", models.TextField(blank=True)),
-                ("image_url", models.CharField(blank=True, max_length=500)),
-                ("sort_order", models.IntegerField(default=0)),
-                ("active", models.BooleanField(default=True, help_text="An inactive category hides its branches too.")),
-                ("product_count", models.PositiveIntegerField(default=0, editable=False)),
-                ("metadata", models.JSONField(blank=True, default=dict)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "parent",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="children",
-                        to="storefront_catalog.category",
-                        verbose_name="parent",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=120)),
+                ('slug', models.SlugField(db_index=False, max_length=120)),
+                ('description', models.TextField(blank=True)),
+                ('image_url', models.CharField(blank=True, max_length=500)),
+                ('sort_order', models.IntegerField(default=0)),
+                ('active', models.BooleanField(default=True, help_text='An inactive category hides its branches too.')),
+                ('product_count', models.PositiveIntegerField(default=0, editable=False)),
+                ('metadata', models.JSONField(blank=True, default=dict)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='children', to='storefront_catalog.category', verbose_name='parent')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name_plural": "categories",
-                "ordering": ["sort_order", "name"],
+                'verbose_name_plural': 'categories',
+                'ordering': ['sort_order', 'name'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'slug'), name='storefront_catalog_category_slug')],
             },
         ),
         migrations.CreateModel(
-            name="Product",
+            name='Product',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=200)),
-                ("slug", models.SlugField(db_index=False, max_length=200, validators=[catalog.models.refuse_reserved])),
-                (
-                    "type",
-                    models.CharField(
-                        choices=[("physical", "Physical"), ("digital", "Digital"), ("bundle", "Bundle")],
-                        default="physical",
-                        max_length=8,
-                    ),
-                ),
-                ("active", models.BooleanField(default=True)),
-                ("short_description", models.CharField(blank=True, max_length=500)),
-                ("description", models.TextField(blank=True, help_text="May hold HTML.")),
-                ("tags", models.JSONField(blank=True, default=list)),
-                ("hsn_code", models.CharField(blank=True, max_length=8, verbose_name="HSN code")),
-                ("seo_title", models.CharField(blank=True, max_length=200, verbose_name="SEO title")),
-                ("seo_description", models.CharField(blank=True, max_length=500, verbose_name="SEO description")),
-                ("seo_keywords", models.JSONField(blank=True, default=list, verbose_name="SEO keywords")),
-                ("metadata", models.JSONField(blank=True, default=dict, help_text="Texts by name, shown by the API.")),
-                ("reviews_count", models.PositiveIntegerField(default=0, editable=False)),
-                (
-                    "reviews_rating_sum",
-                    models.DecimalField(decimal_places=1, default=Decimal("0"), editable=False, max_digits=12),
-                ),
-                ("visible", models.BooleanField(default=False, editable=False)),
-                ("category_ids", models.TextField(default="", editable=False)),
-                ("document", models.TextField(default="{}", editable=False)),
-                ("detail_document", models.TextField(default="{}", editable=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "brand",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="products",
-                        to="storefront_catalog.brand",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=200)),
+                ('slug', models.SlugField(db_index=False, max_length=200, validators=[catalog.models.refuse_reserved])),
+                ('type', models.CharField(choices=[('physical', 'Physical'), ('digital', 'Digital'), ('bundle', 'Bundle')], default='physical', max_length=8)),
+                ('active', models.BooleanField(default=True)),
+                ('short_description', models.CharField(blank=True, max_length=500)),
+                ('description', models.TextField(blank=True, help_text='May hold HTML.')),
+                ('tags', models.JSONField(blank=True, default=list)),
+                ('hsn_code', models.CharField(blank=True, max_length=8, verbose_name='HSN code')),
+                ('seo_title', models.CharField(blank=True, max_length=200, verbose_name='SEO title')),
+                ('seo_description', models.CharField(blank=True, max_length=500, verbose_name='SEO description')),
+                ('seo_keywords', models.JSONField(blank=True, default=list, verbose_name='SEO keywords')),
+                ('metadata', models.JSONField(blank=True, default=dict, help_text='Texts by name, shown by the API.')),
+                ('reviews_count', models.PositiveIntegerField(default=0, editable=False)),
+                ('reviews_rating_sum', models.DecimalField(decimal_places=1, default=Decimal('0'), editable=False, max_digits=12)),
+                ('visible', models.BooleanField(default=False, editable=False)),
+                ('category_ids', models.TextField(default='', editable=False)),
+                ('document', models.TextField(default='{}', editable=False)),
+                ('detail_document', models.TextField(default='{}', editable=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('brand', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='products', to='storefront_catalog.brand')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
         ),
         migrations.CreateModel(
-            name="ProductCategory",
+            name='ProductCategory',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("sort_order", models.IntegerField(default=0)),
-                (
-                    "category",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="placings",
-                        to="storefront_catalog.category",
-                    ),
-                ),
-                (
-                    "product",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="placings",
-                        to="storefront_catalog.product",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sort_order', models.IntegerField(default=0)),
+                ('category', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='placings', to='storefront_catalog.category')),
+                ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='placings', to='storefront_catalog.product')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "category of a product",
-                "verbose_name_plural": "categories of products",
-                "ordering": ["sort_order", "pk"],
+                'verbose_name': 'category of a product',
+                'verbose_name_plural': 'categories of products',
+                'ordering': ['sort_order', 'pk'],
+                'indexes': [models.Index(fields=['category', 'product'], name='sf_catalog_category_products')],
+                'constraints': [models.UniqueConstraint(fields=('product', 'category'), name='storefront_catalog_product_category')],
             },
         ),
         migrations.AddField(
-            model_name="product",
-            name="categories",
-            field=models.ManyToManyField(
-                related_name="products", through="storefront_catalog.ProductCategory", to="storefront_catalog.category"
-            ),
+            model_name='product',
+            name='categories',
+            field=models.ManyToManyField(related_name='products', through='storefront_catalog.ProductCategory', to='storefront_catalog.category'),
         ),
         migrations.CreateModel(
-            name="ProductLink",
+            name='ProductLink',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("up-sell", "Better instead"), ("cross-sell", "Goes with it")], max_length=10
-                    ),
-                ),
-                ("sort_order", models.IntegerField(default=0)),
-                (
-                    "product",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="links",
-                        to="storefront_catalog.product",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "target",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="storefront_catalog.product"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('up-sell', 'Better instead'), ('cross-sell', 'Goes with it')], max_length=10)),
+                ('sort_order', models.IntegerField(default=0)),
+                ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='links', to='storefront_catalog.product')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront_catalog.product')),
             ],
             options={
-                "verbose_name": "recommendation",
-                "ordering": ["sort_order", "pk"],
+                'verbose_name': 'recommendation',
+                'ordering': ['sort_order', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('product', 'kind', 'target'), name='storefront_catalog_link_once'), models.CheckConstraint(condition=models.Q(('product', models.F('target')), _negated=True), name='storefront_catalog_link_to_another')],
             },
         ),
         migrations.CreateModel(
-            name="Stock",
+            name='Stock',
             fields=[
-                (
-                    "variant",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="stock",
-                        serialize=False,
-                        to="storefront_catalog.variant",
-                    ),
-                ),
-                ("tracked", models.BooleanField(default=True)),
-                ("on_hand", models.IntegerField(default=0, validators=[django.core.validators.MinValueValidator(0)])),
-                ("reserved", models.IntegerField(default=0, editable=False)),
-                ("backorder", models.BooleanField(default=False, help_text="Can be ordered when there are none left.")),
-                ("modified_at", models.DateTimeField(auto_now=True)),
+                ('variant', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='stock', serialize=False, to='storefront_catalog.variant')),
+                ('tracked', models.BooleanField(default=True)),
+                ('on_hand', models.IntegerField(default=0, validators=[django.core.validators.MinValueValidator(0)])),
+                ('reserved', models.IntegerField(default=0, editable=False)),
+                ('backorder', models.BooleanField(default=False, help_text='Can be ordered when there are none left.')),
+                ('modified_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                "verbose_name_plural": "stock",
+                'verbose_name_plural': 'stock',
             },
         ),
         migrations.AddField(
-            model_name="variant",
-            name="product",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="variants",
-                to="storefront_catalog.product",
-            ),
+            model_name='variant',
+            name='product',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='variants', to='storefront_catalog.product'),
         ),
         migrations.AddField(
-            model_name="variant",
-            name="store",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="storefront.store"
-            ),
+            model_name='variant',
+            name='store',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store'),
         ),
         migrations.CreateModel(
-            name="ProductImage",
+            name='ProductImage',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("url", models.URLField(blank=True, help_text="Of a picture that is kept elsewhere.", max_length=500)),
-                ("renditions", models.JSONField(blank=True, default=dict, editable=False)),
-                ("title", models.CharField(blank=True, max_length=120)),
-                ("alternate_text", models.CharField(blank=True, max_length=200)),
-                ("sort_order", models.IntegerField(default=0)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "product",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="images",
-                        to="storefront_catalog.product",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "variants",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="Which variants it shows; none: all of them.",
-                        related_name="images",
-                        to="storefront_catalog.variant",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('url', models.URLField(blank=True, help_text='Of a picture that is kept elsewhere.', max_length=500)),
+                ('renditions', models.JSONField(blank=True, default=dict, editable=False)),
+                ('title', models.CharField(blank=True, max_length=120)),
+                ('alternate_text', models.CharField(blank=True, max_length=200)),
+                ('sort_order', models.IntegerField(default=0)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='images', to='storefront_catalog.product')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('variants', models.ManyToManyField(blank=True, help_text='Which variants it shows; none: all of them.', related_name='images', to='storefront_catalog.variant')),
             ],
             options={
-                "ordering": ["sort_order", "created_at", "pk"],
+                'ordering': ['sort_order', 'created_at', 'pk'],
+                'indexes': [models.Index(fields=['product', 'sort_order'], name='sf_catalog_image_product')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('url', ''), _negated=True), models.Q(('renditions', {}), _negated=True), _connector='OR'), name='storefront_catalog_image_has_a_picture')],
             },
         ),
         migrations.CreateModel(
-            name="ProductAttribute",
+            name='ProductAttribute',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "value",
-                    models.JSONField(blank=True, help_text="A text, a number, true or false, or a date.", null=True),
-                ),
-                ("sort_order", models.IntegerField(default=0)),
-                (
-                    "attribute",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="+",
-                        to="storefront_catalog.attribute",
-                    ),
-                ),
-                (
-                    "choices",
-                    models.ManyToManyField(blank=True, related_name="+", to="storefront_catalog.attributechoice"),
-                ),
-                (
-                    "product",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="facts",
-                        to="storefront_catalog.product",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "variant",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="facts",
-                        to="storefront_catalog.variant",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('value', models.JSONField(blank=True, help_text='A text, a number, true or false, or a date.', null=True)),
+                ('sort_order', models.IntegerField(default=0)),
+                ('attribute', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='storefront_catalog.attribute')),
+                ('choices', models.ManyToManyField(blank=True, related_name='+', to='storefront_catalog.attributechoice')),
+                ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='facts', to='storefront_catalog.product')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('variant', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='facts', to='storefront_catalog.variant')),
             ],
             options={
-                "verbose_name": "attribute",
-                "ordering": ["sort_order", "pk"],
+                'verbose_name': 'attribute',
+                'ordering': ['sort_order', 'pk'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('variant__isnull', True)), fields=('product', 'attribute'), name='storefront_catalog_product_attribute'), models.UniqueConstraint(condition=models.Q(('variant__isnull', False)), fields=('variant', 'attribute'), name='storefront_catalog_variant_attribute')],
             },
         ),
         migrations.CreateModel(
-            name="Price",
+            name='Price',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "listing_price",
-                    models.DecimalField(
-                        decimal_places=3,
-                        help_text="Shown struck through; the printed maximum price.",
-                        max_digits=14,
-                        validators=[django.core.validators.MinValueValidator(0)],
-                    ),
-                ),
-                (
-                    "selling_price",
-                    models.DecimalField(
-                        decimal_places=3, max_digits=14, validators=[django.core.validators.MinValueValidator(0)]
-                    ),
-                ),
-                (
-                    "cost_price",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=3,
-                        help_text="Never shown to shoppers.",
-                        max_digits=14,
-                        null=True,
-                        validators=[django.core.validators.MinValueValidator(0)],
-                    ),
-                ),
-                ("price_including_tax", models.BooleanField(default=True)),
-                (
-                    "tax_rate",
-                    models.DecimalField(
-                        decimal_places=2,
-                        default=Decimal("0"),
-                        help_text="Percent.",
-                        max_digits=5,
-                        validators=[
-                            django.core.validators.MinValueValidator(0),
-                            django.core.validators.MaxValueValidator(100),
-                        ],
-                    ),
-                ),
-                (
-                    "min_quantity",
-                    models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)]),
-                ),
-                (
-                    "max_quantity",
-                    models.PositiveIntegerField(blank=True, help_text="In one cart; empty: no limit.", null=True),
-                ),
-                (
-                    "step",
-                    models.PositiveIntegerField(
-                        default=1,
-                        help_text="Sold by so many.",
-                        validators=[django.core.validators.MinValueValidator(1)],
-                    ),
-                ),
-                (
-                    "handling_charge",
-                    models.DecimalField(
-                        decimal_places=3,
-                        default=Decimal("0"),
-                        help_text="Per unit, without tax.",
-                        max_digits=14,
-                        validators=[django.core.validators.MinValueValidator(0)],
-                    ),
-                ),
-                (
-                    "handling_tax_rate",
-                    models.DecimalField(
-                        decimal_places=2,
-                        default=Decimal("0"),
-                        help_text="Percent.",
-                        max_digits=5,
-                        validators=[
-                            django.core.validators.MinValueValidator(0),
-                            django.core.validators.MaxValueValidator(100),
-                        ],
-                    ),
-                ),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "group",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT, related_name="+", to="storefront.customergroup"
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "variant",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="prices",
-                        to="storefront_catalog.variant",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="BundleItem",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "quantity",
-                    models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)]),
-                ),
-                ("sort_order", models.IntegerField(default=0)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "bundle",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="components",
-                        to="storefront_catalog.product",
-                    ),
-                ),
-                (
-                    "component",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT, related_name="+", to="storefront_catalog.variant"
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('listing_price', models.DecimalField(decimal_places=3, help_text='Shown struck through; the printed maximum price.', max_digits=14, validators=[django.core.validators.MinValueValidator(0)])),
+                ('selling_price', models.DecimalField(decimal_places=3, max_digits=14, validators=[django.core.validators.MinValueValidator(0)])),
+                ('cost_price', models.DecimalField(blank=True, decimal_places=3, help_text='Never shown to shoppers.', max_digits=14, null=True, validators=[django.core.validators.MinValueValidator(0)])),
+                ('price_including_tax', models.BooleanField(default=True)),
+                ('tax_rate', models.DecimalField(decimal_places=2, default=Decimal('0'), help_text='Percent.', max_digits=5, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)])),
+                ('min_quantity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)])),
+                ('max_quantity', models.PositiveIntegerField(blank=True, help_text='In one cart; empty: no limit.', null=True)),
+                ('step', models.PositiveIntegerField(default=1, help_text='Sold by so many.', validators=[django.core.validators.MinValueValidator(1)])),
+                ('handling_charge', models.DecimalField(decimal_places=3, default=Decimal('0'), help_text='Per unit, without tax.', max_digits=14, validators=[django.core.validators.MinValueValidator(0)])),
+                ('handling_tax_rate', models.DecimalField(decimal_places=2, default=Decimal('0'), help_text='Percent.', max_digits=5, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)])),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('group', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='storefront.customergroup')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('variant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='storefront_catalog.variant')),
             ],
             options={
-                "verbose_name": "component",
-                "ordering": ["sort_order", "pk"],
+                'constraints': [models.UniqueConstraint(fields=('variant', 'group'), name='storefront_catalog_price_once_per_group'), models.CheckConstraint(condition=models.Q(('listing_price__gte', 0), ('selling_price__gte', 0), models.Q(('cost_price__isnull', True), ('cost_price__gte', 0), _connector='OR'), ('handling_charge__gte', 0)), name='storefront_catalog_price_not_negative'), models.CheckConstraint(condition=models.Q(('handling_tax_rate__gte', 0), ('handling_tax_rate__lte', 100), ('tax_rate__gte', 0), ('tax_rate__lte', 100)), name='storefront_catalog_price_tax_rates'), models.CheckConstraint(condition=models.Q(('min_quantity__gte', 1), ('step__gte', 1), models.Q(('max_quantity__isnull', True), ('max_quantity__gte', models.F('min_quantity')), _connector='OR')), name='storefront_catalog_price_quantities')],
             },
         ),
         migrations.CreateModel(
-            name="VariantChoice",
+            name='BundleItem',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "attribute",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="+",
-                        to="storefront_catalog.attribute",
-                        verbose_name="option",
-                    ),
-                ),
-                (
-                    "choice",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.RESTRICT,
-                        related_name="+",
-                        to="storefront_catalog.attributechoice",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "variant",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="options",
-                        to="storefront_catalog.variant",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('quantity', models.PositiveIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1)])),
+                ('sort_order', models.IntegerField(default=0)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('bundle', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='components', to='storefront_catalog.product')),
+                ('component', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='storefront_catalog.variant')),
             ],
             options={
-                "verbose_name": "option",
+                'verbose_name': 'component',
+                'ordering': ['sort_order', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('bundle', 'component'), name='storefront_catalog_component_once'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='storefront_catalog_component_quantity')],
             },
         ),
-        migrations.AddConstraint(
-            model_name="attribute",
-            constraint=models.UniqueConstraint(fields=("store", "key"), name="storefront_catalog_attribute_key"),
-        ),
-        migrations.AddConstraint(
-            model_name="attributechoice",
-            constraint=models.UniqueConstraint(fields=("attribute", "name"), name="storefront_catalog_choice_name"),
-        ),
-        migrations.AddConstraint(
-            model_name="brand",
-            constraint=models.UniqueConstraint(fields=("store", "slug"), name="storefront_catalog_brand_slug"),
-        ),
-        migrations.AddConstraint(
-            model_name="category",
-            constraint=models.UniqueConstraint(fields=("store", "slug"), name="storefront_catalog_category_slug"),
+        migrations.CreateModel(
+            name='VariantChoice',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('attribute', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='storefront_catalog.attribute', verbose_name='option')),
+                ('choice', models.ForeignKey(on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='storefront_catalog.attributechoice')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('variant', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='options', to='storefront_catalog.variant')),
+            ],
+            options={
+                'verbose_name': 'option',
+                'constraints': [models.UniqueConstraint(fields=('variant', 'attribute'), name='storefront_catalog_variant_option_once')],
+            },
         ),
         migrations.AddIndex(
-            model_name="productcategory",
-            index=models.Index(fields=["category", "product"], name="sf_catalog_category_products"),
-        ),
-        migrations.AddConstraint(
-            model_name="productcategory",
-            constraint=models.UniqueConstraint(
-                fields=("product", "category"), name="storefront_catalog_product_category"
-            ),
+            model_name='product',
+            index=models.Index(fields=['store', 'visible', '-created_at', '-id'], name='sf_catalog_product_newest'),
         ),
         migrations.AddIndex(
-            model_name="product",
-            index=models.Index(fields=["store", "visible", "-created_at", "-id"], name="sf_catalog_product_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="product",
-            index=models.Index(fields=["store", "visible", "name", "id"], name="sf_catalog_product_by_name"),
+            model_name='product',
+            index=models.Index(fields=['store', 'visible', 'name', 'id'], name='sf_catalog_product_by_name'),
         ),
         migrations.AddConstraint(
-            model_name="product",
-            constraint=models.UniqueConstraint(fields=("store", "slug"), name="storefront_catalog_product_slug"),
-        ),
-        migrations.AddConstraint(
-            model_name="productlink",
-            constraint=models.UniqueConstraint(
-                fields=("product", "kind", "target"), name="storefront_catalog_link_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="productlink",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("product", models.F("target")), _negated=True),
-                name="storefront_catalog_link_to_another",
-            ),
+            model_name='product',
+            constraint=models.UniqueConstraint(fields=('store', 'slug'), name='storefront_catalog_product_slug'),
         ),
         migrations.AddField(
-            model_name="stock",
-            name="store",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="storefront.store"
-            ),
+            model_name='stock',
+            name='store',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store'),
         ),
         migrations.AddIndex(
-            model_name="variant",
-            index=models.Index(fields=["product", "sort_order"], name="sf_catalog_variant_product"),
+            model_name='variant',
+            index=models.Index(fields=['product', 'sort_order'], name='sf_catalog_variant_product'),
         ),
         migrations.AddIndex(
-            model_name="variant",
-            index=models.Index(fields=["store", "visible", "-created_at", "-id"], name="sf_catalog_variant_newest"),
+            model_name='variant',
+            index=models.Index(fields=['store', 'visible', '-created_at', '-id'], name='sf_catalog_variant_newest'),
         ),
         migrations.AddConstraint(
-            model_name="variant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("sku", ""), _negated=True),
-                fields=("store", "sku"),
-                name="storefront_catalog_variant_sku",
-            ),
+            model_name='variant',
+            constraint=models.UniqueConstraint(condition=models.Q(('sku', ''), _negated=True), fields=('store', 'sku'), name='storefront_catalog_variant_sku'),
         ),
         migrations.AddConstraint(
-            model_name="variant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("slug", ""), _negated=True),
-                fields=("product", "slug"),
-                name="storefront_catalog_variant_slug",
-            ),
+            model_name='variant',
+            constraint=models.UniqueConstraint(condition=models.Q(('slug', ''), _negated=True), fields=('product', 'slug'), name='storefront_catalog_variant_slug'),
         ),
         migrations.AddConstraint(
-            model_name="variant",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_default", True)),
-                fields=("product",),
-                name="storefront_catalog_variant_one_default",
-            ),
+            model_name='variant',
+            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('product',), name='storefront_catalog_variant_one_default'),
         ),
         migrations.AddConstraint(
-            model_name="variant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("is_standalone", True), ("id", models.F("product"))),
-                    models.Q(("is_standalone", False), models.Q(("id", models.F("product")), _negated=True)),
-                    _connector="OR",
-                ),
-                name="storefront_catalog_variant_standalone_id",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="productimage",
-            index=models.Index(fields=["product", "sort_order"], name="sf_catalog_image_product"),
+            model_name='variant',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('is_standalone', True), ('id', models.F('product'))), models.Q(('is_standalone', False), models.Q(('id', models.F('product')), _negated=True)), _connector='OR'), name='storefront_catalog_variant_standalone_id'),
         ),
         migrations.AddConstraint(
-            model_name="productimage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("url", ""), _negated=True), models.Q(("renditions", {}), _negated=True), _connector="OR"
-                ),
-                name="storefront_catalog_image_has_a_picture",
-            ),
+            model_name='stock',
+            constraint=models.CheckConstraint(condition=models.Q(('on_hand__gte', 0)), name='storefront_catalog_stock_on_hand'),
         ),
         migrations.AddConstraint(
-            model_name="productattribute",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("variant__isnull", True)),
-                fields=("product", "attribute"),
-                name="storefront_catalog_product_attribute",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="productattribute",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("variant__isnull", False)),
-                fields=("variant", "attribute"),
-                name="storefront_catalog_variant_attribute",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="price",
-            constraint=models.UniqueConstraint(
-                fields=("variant", "group"), name="storefront_catalog_price_once_per_group"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="price",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("listing_price__gte", 0),
-                    ("selling_price__gte", 0),
-                    models.Q(("cost_price__isnull", True), ("cost_price__gte", 0), _connector="OR"),
-                    ("handling_charge__gte", 0),
-                ),
-                name="storefront_catalog_price_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="price",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("handling_tax_rate__gte", 0),
-                    ("handling_tax_rate__lte", 100),
-                    ("tax_rate__gte", 0),
-                    ("tax_rate__lte", 100),
-                ),
-                name="storefront_catalog_price_tax_rates",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="price",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("min_quantity__gte", 1),
-                    ("step__gte", 1),
-                    models.Q(
-                        ("max_quantity__isnull", True), ("max_quantity__gte", models.F("min_quantity")), _connector="OR"
-                    ),
-                ),
-                name="storefront_catalog_price_quantities",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bundleitem",
-            constraint=models.UniqueConstraint(
-                fields=("bundle", "component"), name="storefront_catalog_component_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bundleitem",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gte", 1)), name="storefront_catalog_component_quantity"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="variantchoice",
-            constraint=models.UniqueConstraint(
-                fields=("variant", "attribute"), name="storefront_catalog_variant_option_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stock",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("on_hand__gte", 0)), name="storefront_catalog_stock_on_hand"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stock",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("reserved__gte", 0),
-                    models.Q(("reserved__lte", models.F("on_hand")), ("backorder", True), _connector="OR"),
-                ),
-                name="storefront_catalog_stock_reserved",
-            ),
+            model_name='stock',
+            constraint=models.CheckConstraint(condition=models.Q(('reserved__gte', 0), models.Q(('reserved__lte', models.F('on_hand')), ('backorder', True), _connector='OR')), name='storefront_catalog_stock_reserved'),
         ),
     ]

@@ -8,128 +8,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("storefront", "0001_initial"),
-        ("storefront_catalog", "0004_product_rating_rank"),
+        ('storefront', '0001_initial'),
+        ('storefront_catalog', '0004_product_rating_rank'),
     ]
 
     operations = [
         migrations.AddField(
-            model_name="product",
-            name="review_tags",
+            model_name='product',
+            name='review_tags',
             field=models.JSONField(default=list, editable=False),
         ),
         migrations.CreateModel(
-            name="Review",
+            name='Review',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("user_id", models.CharField(editable=False, max_length=64)),
-                ("order_number", models.CharField(editable=False, max_length=64)),
-                (
-                    "rating",
-                    models.DecimalField(
-                        decimal_places=1,
-                        editable=False,
-                        max_digits=2,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(5),
-                        ],
-                    ),
-                ),
-                ("review_text", models.TextField(blank=True, editable=False)),
-                ("name", models.CharField(blank=True, help_text="As shown beside the review.", max_length=120)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("pending", "Waiting"), ("approved", "Approved"), ("rejected", "Rejected")],
-                        default="pending",
-                        editable=False,
-                        max_length=8,
-                    ),
-                ),
-                ("is_featured", models.BooleanField(default=False)),
-                ("tags", models.JSONField(blank=True, default=list)),
-                ("tag_line", models.CharField(blank=True, editable=False, max_length=600)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "product",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="reviews",
-                        to="storefront_catalog.product",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="ReviewMedia",
-            fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("kind", models.CharField(choices=[("image", "Picture"), ("video", "Film")], max_length=5)),
-                ("names", models.JSONField()),
-                ("sort_order", models.PositiveSmallIntegerField(default=0)),
-                (
-                    "review",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="media",
-                        to="storefront_catalog.review",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('user_id', models.CharField(editable=False, max_length=64)),
+                ('order_number', models.CharField(editable=False, max_length=64)),
+                ('rating', models.DecimalField(decimal_places=1, editable=False, max_digits=2, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5)])),
+                ('review_text', models.TextField(blank=True, editable=False)),
+                ('name', models.CharField(blank=True, help_text='As shown beside the review.', max_length=120)),
+                ('status', models.CharField(choices=[('pending', 'Waiting'), ('approved', 'Approved'), ('rejected', 'Rejected')], default='pending', editable=False, max_length=8)),
+                ('is_featured', models.BooleanField(default=False)),
+                ('tags', models.JSONField(blank=True, default=list)),
+                ('tag_line', models.CharField(blank=True, editable=False, max_length=600)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('product', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='storefront_catalog.product')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "ordering": ["sort_order", "pk"],
+                'indexes': [models.Index(fields=['store', 'product', 'status', '-created_at'], name='sf_catalog_review_shown'), models.Index(fields=['store', 'status', '-created_at'], name='sf_catalog_review_queue')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'user_id', 'order_number', 'product'), name='storefront_catalog_review_once'), models.CheckConstraint(condition=models.Q(('rating__gte', 1), ('rating__lte', 5)), name='storefront_catalog_review_rating')],
             },
         ),
-        migrations.AddIndex(
-            model_name="review",
-            index=models.Index(fields=["store", "product", "status", "-created_at"], name="sf_catalog_review_shown"),
-        ),
-        migrations.AddIndex(
-            model_name="review",
-            index=models.Index(fields=["store", "status", "-created_at"], name="sf_catalog_review_queue"),
-        ),
-        migrations.AddConstraint(
-            model_name="review",
-            constraint=models.UniqueConstraint(
-                fields=("store", "user_id", "order_number", "product"), name="storefront_catalog_review_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="review",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("rating__gte", 1), ("rating__lte", 5)), name="storefront_catalog_review_rating"
-            ),
+        migrations.CreateModel(
+            name='ReviewMedia',
+            fields=[
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('image', 'Picture'), ('video', 'Film')], max_length=5)),
+                ('names', models.JSONField()),
+                ('sort_order', models.PositiveSmallIntegerField(default=0)),
+                ('review', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='media', to='storefront_catalog.review')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+            ],
+            options={
+                'ordering': ['sort_order', 'pk'],
+            },
         ),
     ]

@@ -45,6 +45,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at'],
+                'indexes': [models.Index(condition=models.Q(('state', 'pending'), ('uploaded', True)), fields=['next_attempt_at'], name='sf_catalog_import_due')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'digest'), name='storefront_catalog_import_file_once')],
             },
         ),
         migrations.CreateModel(
@@ -55,6 +57,9 @@ class Migration(migrations.Migration):
                 ('content', models.BinaryField()),
                 ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='storefront_catalog.importjob')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('job', 'number'), name='storefront_catalog_import_part')],
+            },
         ),
         migrations.CreateModel(
             name='ImportProblem',
@@ -68,22 +73,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['job', 'pk'],
+                'indexes': [models.Index(fields=['job', 'id'], name='sf_catalog_import_problems')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='importjob',
-            index=models.Index(condition=models.Q(('state', 'pending'), ('uploaded', True)), fields=['next_attempt_at'], name='sf_catalog_import_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='importjob',
-            constraint=models.UniqueConstraint(fields=('store', 'digest'), name='storefront_catalog_import_file_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='importpart',
-            constraint=models.UniqueConstraint(fields=('job', 'number'), name='storefront_catalog_import_part'),
-        ),
-        migrations.AddIndex(
-            model_name='importproblem',
-            index=models.Index(fields=['job', 'id'], name='sf_catalog_import_problems'),
         ),
     ]

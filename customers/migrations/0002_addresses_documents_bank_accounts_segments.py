@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'kind of document',
                 'verbose_name_plural': 'kinds of document',
                 'ordering': ['sort_order', 'title', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'title'), name='storefront_customers_kyc_type_title')],
             },
         ),
         migrations.CreateModel(
@@ -66,6 +67,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'document',
+                'indexes': [models.Index(fields=['store', 'customer', '-created_at'], name='sf_customers_document'), models.Index(fields=['store', 'status', '-created_at'], name='sf_customers_document_status'), models.Index(fields=['store', 'number_hash'], name='sf_customers_document_number'), models.Index(condition=models.Q(('expires_at__isnull', False), ('status', 'approved')), fields=['expires_at'], name='sf_customers_document_expiry')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ['submitted', 'approved'])), fields=('store', 'customer', 'type'), name='storefront_customers_document_one_live'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'approved'), _negated=True), ('verified_at__isnull', False), _connector='OR'), name='storefront_customers_document_verified_at')],
             },
         ),
         migrations.CreateModel(
@@ -85,6 +88,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'segment',
+                'constraints': [models.UniqueConstraint(fields=('store', 'name'), name='storefront_customers_segment_name'), models.CheckConstraint(condition=models.Q(('kind', 'manual'), ('group__isnull', False), ('registered_from__isnull', False), ('registered_until__isnull', False), ('is_business__isnull', False), ('has_document__isnull', False), _connector='OR'), name='storefront_customers_segment_has_rule', violation_error_message='Give at least one condition.')],
             },
         ),
         migrations.CreateModel(
@@ -98,6 +102,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'member',
+                'indexes': [models.Index(fields=['store', 'segment'], name='sf_customers_segment_member')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'customer', 'segment'), name='storefront_customers_segment_member_once')],
             },
         ),
         migrations.CreateModel(
@@ -114,6 +120,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'seller',
+                'constraints': [models.UniqueConstraint(fields=('store', 'trade_name'), name='storefront_customers_seller_name')],
             },
         ),
         migrations.CreateModel(
@@ -127,6 +134,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'authorised seller',
+                'indexes': [models.Index(fields=['store', 'seller'], name='sf_customers_authorized')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'customer', 'seller'), name='storefront_customers_authorized_once')],
             },
         ),
         migrations.CreateModel(
@@ -227,61 +236,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['store', 'customer', '-created_at'], name='sf_customers_invitation'), models.Index(condition=models.Q(('state', 'open')), fields=['expires_at'], name='sf_customers_invitation_due')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('store', 'contact'), name='storefront_customers_invitation_one_open')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='kycdocumenttype',
-            constraint=models.UniqueConstraint(fields=('store', 'title'), name='storefront_customers_kyc_type_title'),
-        ),
-        migrations.AddIndex(
-            model_name='document',
-            index=models.Index(fields=['store', 'customer', '-created_at'], name='sf_customers_document'),
-        ),
-        migrations.AddIndex(
-            model_name='document',
-            index=models.Index(fields=['store', 'status', '-created_at'], name='sf_customers_document_status'),
-        ),
-        migrations.AddIndex(
-            model_name='document',
-            index=models.Index(fields=['store', 'number_hash'], name='sf_customers_document_number'),
-        ),
-        migrations.AddIndex(
-            model_name='document',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('status', 'approved')), fields=['expires_at'], name='sf_customers_document_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['submitted', 'approved'])), fields=('store', 'customer', 'type'), name='storefront_customers_document_one_live'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'approved'), _negated=True), ('verified_at__isnull', False), _connector='OR'), name='storefront_customers_document_verified_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='segment',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='storefront_customers_segment_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='segment',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'manual'), ('group__isnull', False), ('registered_from__isnull', False), ('registered_until__isnull', False), ('is_business__isnull', False), ('has_document__isnull', False), _connector='OR'), name='storefront_customers_segment_has_rule', violation_error_message='Give at least one condition.'),
-        ),
-        migrations.AddIndex(
-            model_name='segmentmember',
-            index=models.Index(fields=['store', 'segment'], name='sf_customers_segment_member'),
-        ),
-        migrations.AddConstraint(
-            model_name='segmentmember',
-            constraint=models.UniqueConstraint(fields=('store', 'customer', 'segment'), name='storefront_customers_segment_member_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='seller',
-            constraint=models.UniqueConstraint(fields=('store', 'trade_name'), name='storefront_customers_seller_name'),
-        ),
-        migrations.AddIndex(
-            model_name='authorizedseller',
-            index=models.Index(fields=['store', 'seller'], name='sf_customers_authorized'),
-        ),
-        migrations.AddConstraint(
-            model_name='authorizedseller',
-            constraint=models.UniqueConstraint(fields=('store', 'customer', 'seller'), name='storefront_customers_authorized_once'),
         ),
     ]

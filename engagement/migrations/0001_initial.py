@@ -32,6 +32,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'newsletter subscription',
                 'ordering': ['-created_at', '-pk'],
                 'permissions': [('export_newslettersubscription', 'Can export newsletter subscriptions')],
+                'indexes': [models.Index(fields=['store', 'state', '-state_since'], name='sf_engagement_news_state'), models.Index(fields=['store', '-created_at', '-id'], name='sf_engagement_news_created'), models.Index(condition=models.Q(('user_id', ''), _negated=True), fields=['store', 'user_id'], name='sf_engagement_news_user')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'email'), name='storefront_engagement_newsletter_email')],
             },
         ),
         migrations.CreateModel(
@@ -50,6 +52,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'consent',
                 'ordering': ['pk'],
+                'indexes': [models.Index(fields=['subscription', 'created_at'], name='sf_engagement_consent_of'), models.Index(fields=['store', 'created_at'], name='sf_engagement_consent_day')],
             },
         ),
         migrations.CreateModel(
@@ -64,34 +67,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'words of consent',
                 'ordering': ['-created_at', '-pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'version'), name='storefront_engagement_text_version')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='newslettersubscription',
-            index=models.Index(fields=['store', 'state', '-state_since'], name='sf_engagement_news_state'),
-        ),
-        migrations.AddIndex(
-            model_name='newslettersubscription',
-            index=models.Index(fields=['store', '-created_at', '-id'], name='sf_engagement_news_created'),
-        ),
-        migrations.AddIndex(
-            model_name='newslettersubscription',
-            index=models.Index(condition=models.Q(('user_id', ''), _negated=True), fields=['store', 'user_id'], name='sf_engagement_news_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='newslettersubscription',
-            constraint=models.UniqueConstraint(fields=('store', 'email'), name='storefront_engagement_newsletter_email'),
-        ),
-        migrations.AddIndex(
-            model_name='newsletterconsent',
-            index=models.Index(fields=['subscription', 'created_at'], name='sf_engagement_consent_of'),
-        ),
-        migrations.AddIndex(
-            model_name='newsletterconsent',
-            index=models.Index(fields=['store', 'created_at'], name='sf_engagement_consent_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='newslettertext',
-            constraint=models.UniqueConstraint(fields=('store', 'version'), name='storefront_engagement_text_version'),
         ),
     ]

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'forwarding',
                 'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'name'), name='storefront_engagement_sink_name')],
             },
         ),
         migrations.CreateModel(
@@ -54,6 +55,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'forwarded batch',
                 'verbose_name_plural': 'forwarded batches',
                 'ordering': ['-created_at', '-pk'],
+                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['next_attempt_at', 'id'], name='sf_engagement_batch_due'), models.Index(fields=['store', '-created_at'], name='sf_engagement_batch_created'), models.Index(fields=['sink', 'state'], name='sf_engagement_batch_sink'), models.Index(condition=models.Q(('state', 'pending'), _negated=True), fields=['created_at'], name='sf_engagement_batch_old')],
             },
         ),
         migrations.CreateModel(
@@ -69,6 +71,9 @@ class Migration(migrations.Migration):
                 ('events', models.PositiveIntegerField(default=0)),
                 ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('store', 'date'), name='storefront_engagement_funnel_day')],
+            },
         ),
         migrations.CreateModel(
             name='FunnelVisitor',
@@ -79,6 +84,9 @@ class Migration(migrations.Migration):
                 ('steps', models.PositiveSmallIntegerField()),
                 ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('store', 'date', 'user_id'), name='storefront_engagement_visitor_once_a_day')],
+            },
         ),
         migrations.CreateModel(
             name='AnalyticsErasure',
@@ -129,33 +137,5 @@ class Migration(migrations.Migration):
                 'ordering': ['kind'],
                 'constraints': [models.UniqueConstraint(fields=('store', 'kind'), name='storefront_engagement_provider_kind')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='analyticssink',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='storefront_engagement_sink_name'),
-        ),
-        migrations.AddIndex(
-            model_name='analyticsbatch',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['next_attempt_at', 'id'], name='sf_engagement_batch_due'),
-        ),
-        migrations.AddIndex(
-            model_name='analyticsbatch',
-            index=models.Index(fields=['store', '-created_at'], name='sf_engagement_batch_created'),
-        ),
-        migrations.AddIndex(
-            model_name='analyticsbatch',
-            index=models.Index(fields=['sink', 'state'], name='sf_engagement_batch_sink'),
-        ),
-        migrations.AddIndex(
-            model_name='analyticsbatch',
-            index=models.Index(condition=models.Q(('state', 'pending'), _negated=True), fields=['created_at'], name='sf_engagement_batch_old'),
-        ),
-        migrations.AddConstraint(
-            model_name='funnelday',
-            constraint=models.UniqueConstraint(fields=('store', 'date'), name='storefront_engagement_funnel_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='funnelvisitor',
-            constraint=models.UniqueConstraint(fields=('store', 'date', 'user_id'), name='storefront_engagement_visitor_once_a_day'),
         ),
     ]

@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'shipping method',
                 'ordering': ['sort_order', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'name'), name='storefront_fulfillment_method_name'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'carrier'), models.Q(('carrier', ''), _negated=True)), models.Q(models.Q(('kind', 'carrier'), _negated=True), ('carrier', '')), _connector='OR'), name='storefront_fulfillment_method_names_its_carrier'), models.CheckConstraint(condition=models.Q(models.Q(('tax_rate__gte', 0), ('tax_rate__lte', 100)), ('tax_rate', None), _connector='OR'), name='storefront_fulfillment_shippingmethod_tax')],
             },
         ),
         migrations.CreateModel(
@@ -50,6 +51,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'shipping zone',
                 'ordering': ['priority', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'name'), name='storefront_fulfillment_zone_name')],
             },
         ),
         migrations.CreateModel(
@@ -74,6 +76,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'rate',
                 'ordering': ['method__sort_order', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('method', 'zone'), name='storefront_fulfillment_rate_once_per_zone'), models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='storefront_fulfillment_rate_amount_not_negative'), models.CheckConstraint(condition=models.Q(models.Q(('further_amount', None), ('further_step', None)), models.Q(('further_amount__gte', 0), ('further_step__gt', 0)), _connector='OR'), name='storefront_fulfillment_rate_further_both'), models.CheckConstraint(condition=models.Q(('days_to', None), ('days_to__gte', models.F('days')), _connector='OR'), name='storefront_fulfillment_rate_days_in_order'), models.CheckConstraint(condition=models.Q(('maximum_weight', None), ('minimum_weight', None), ('maximum_weight__gte', models.F('minimum_weight')), _connector='OR'), name='storefront_fulfillment_rate_weights_in_order'), models.CheckConstraint(condition=models.Q(('maximum_value', None), ('minimum_value', None), ('maximum_value__gte', models.F('minimum_value')), _connector='OR'), name='storefront_fulfillment_rate_values_in_order')],
             },
         ),
         migrations.CreateModel(
@@ -88,6 +91,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'slab',
                 'ordering': ['up_to'],
+                'constraints': [models.UniqueConstraint(fields=('rate', 'up_to'), name='storefront_fulfillment_slab_once'), models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('up_to__gt', 0)), name='storefront_fulfillment_slab_not_negative')],
             },
         ),
         migrations.CreateModel(
@@ -107,53 +111,5 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'delivery settings',
                 'constraints': [models.UniqueConstraint(fields=('store',), name='storefront_fulfillment_settings_once'), models.CheckConstraint(condition=models.Q(('free_shipping_threshold__gte', 0), ('free_shipping_threshold', None), _connector='OR'), name='storefront_fulfillment_threshold_not_negative'), models.CheckConstraint(condition=models.Q(models.Q(('shipping_tax_rate__gte', 0), ('shipping_tax_rate__lte', 100)), ('shipping_tax_rate', None), _connector='OR'), name='storefront_fulfillment_deliverysettings_tax')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='shippingmethod',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='storefront_fulfillment_method_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='shippingmethod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'carrier'), models.Q(('carrier', ''), _negated=True)), models.Q(models.Q(('kind', 'carrier'), _negated=True), ('carrier', '')), _connector='OR'), name='storefront_fulfillment_method_names_its_carrier'),
-        ),
-        migrations.AddConstraint(
-            model_name='shippingmethod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('tax_rate__gte', 0), ('tax_rate__lte', 100)), ('tax_rate', None), _connector='OR'), name='storefront_fulfillment_shippingmethod_tax'),
-        ),
-        migrations.AddConstraint(
-            model_name='shippingzone',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='storefront_fulfillment_zone_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='zonerate',
-            constraint=models.UniqueConstraint(fields=('method', 'zone'), name='storefront_fulfillment_rate_once_per_zone'),
-        ),
-        migrations.AddConstraint(
-            model_name='zonerate',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='storefront_fulfillment_rate_amount_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='zonerate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('further_amount', None), ('further_step', None)), models.Q(('further_amount__gte', 0), ('further_step__gt', 0)), _connector='OR'), name='storefront_fulfillment_rate_further_both'),
-        ),
-        migrations.AddConstraint(
-            model_name='zonerate',
-            constraint=models.CheckConstraint(condition=models.Q(('days_to', None), ('days_to__gte', models.F('days')), _connector='OR'), name='storefront_fulfillment_rate_days_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='zonerate',
-            constraint=models.CheckConstraint(condition=models.Q(('maximum_weight', None), ('minimum_weight', None), ('maximum_weight__gte', models.F('minimum_weight')), _connector='OR'), name='storefront_fulfillment_rate_weights_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='zonerate',
-            constraint=models.CheckConstraint(condition=models.Q(('maximum_value', None), ('minimum_value', None), ('maximum_value__gte', models.F('minimum_value')), _connector='OR'), name='storefront_fulfillment_rate_values_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='rateslab',
-            constraint=models.UniqueConstraint(fields=('rate', 'up_to'), name='storefront_fulfillment_slab_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='rateslab',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0), ('up_to__gt', 0)), name='storefront_fulfillment_slab_not_negative'),
         ),
     ]

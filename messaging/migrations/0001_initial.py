@@ -8,420 +8,159 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
     dependencies = [
-        ("storefront", "0001_initial"),
+        ('storefront', '0001_initial'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Message",
+            name='Message',
             fields=[
-                (
-                    "state",
-                    models.CharField(
-                        choices=[("pending", "Waiting"), ("done", "Done"), ("dead", "Given up")],
-                        default="pending",
-                        editable=False,
-                        max_length=8,
-                    ),
-                ),
-                ("attempts", models.PositiveSmallIntegerField(default=0, editable=False)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("done_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                (
-                    "reason",
-                    models.CharField(blank=True, editable=False, help_text="Why it was given up.", max_length=120),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                (
-                    "to",
-                    models.CharField(
-                        help_text="E.164 or an e-mail address; masked when it is old.",
-                        max_length=254,
-                        verbose_name="to",
-                    ),
-                ),
-                (
-                    "alternatives",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="Other contacts of the same person: email, phone."
-                    ),
-                ),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[("whatsapp", "WhatsApp"), ("sms", "SMS"), ("email", "E-mail")],
-                        help_text="As asked.",
-                        max_length=16,
-                        verbose_name="channel",
-                    ),
-                ),
-                (
-                    "current_channel",
-                    models.CharField(
-                        choices=[("whatsapp", "WhatsApp"), ("sms", "SMS"), ("email", "E-mail")],
-                        max_length=16,
-                        verbose_name="current channel",
-                    ),
-                ),
-                ("template", models.CharField(max_length=40, verbose_name="template")),
-                ("language", models.CharField(max_length=10)),
-                (
-                    "values",
-                    models.JSONField(blank=True, default=dict, help_text="What the template shows; nothing secret."),
-                ),
-                (
-                    "secret_ref",
-                    models.CharField(blank=True, help_text="Names what only delivery may know.", max_length=80),
-                ),
-                (
-                    "category",
-                    models.CharField(
-                        choices=[
-                            ("transactional", "Transactional"),
-                            ("promotional", "Promotional"),
-                            ("newsletter", "Newsletter"),
-                        ],
-                        default="transactional",
-                        max_length=16,
-                    ),
-                ),
-                ("dedupe_key", models.CharField(blank=True, max_length=80)),
-                ("expires_at", models.DateTimeField(blank=True, null=True)),
-                ("provider", models.CharField(blank=True, max_length=40, verbose_name="provider")),
-                ("provider_message_id", models.CharField(blank=True, max_length=160)),
-                (
-                    "answers",
-                    models.PositiveSmallIntegerField(default=0, help_text="Attempts that ended with a result."),
-                ),
-                (
-                    "step_failures",
-                    models.PositiveSmallIntegerField(default=0, help_text="Failures on the current step."),
-                ),
-                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent at")),
-                ("delivered_at", models.DateTimeField(blank=True, null=True)),
-                ("masked", models.BooleanField(default=False, help_text="Personal data has been removed.")),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('state', models.CharField(choices=[('pending', 'Waiting'), ('done', 'Done'), ('dead', 'Given up')], default='pending', editable=False, max_length=8)),
+                ('attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('next_attempt_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('done_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('reason', models.CharField(blank=True, editable=False, help_text='Why it was given up.', max_length=120)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('to', models.CharField(help_text='E.164 or an e-mail address; masked when it is old.', max_length=254, verbose_name='to')),
+                ('alternatives', models.JSONField(blank=True, default=dict, help_text='Other contacts of the same person: email, phone.')),
+                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('email', 'E-mail')], help_text='As asked.', max_length=16, verbose_name='channel')),
+                ('current_channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('email', 'E-mail')], max_length=16, verbose_name='current channel')),
+                ('template', models.CharField(max_length=40, verbose_name='template')),
+                ('language', models.CharField(max_length=10)),
+                ('values', models.JSONField(blank=True, default=dict, help_text='What the template shows; nothing secret.')),
+                ('secret_ref', models.CharField(blank=True, help_text='Names what only delivery may know.', max_length=80)),
+                ('category', models.CharField(choices=[('transactional', 'Transactional'), ('promotional', 'Promotional'), ('newsletter', 'Newsletter')], default='transactional', max_length=16)),
+                ('dedupe_key', models.CharField(blank=True, max_length=80)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('provider', models.CharField(blank=True, max_length=40, verbose_name='provider')),
+                ('provider_message_id', models.CharField(blank=True, max_length=160)),
+                ('answers', models.PositiveSmallIntegerField(default=0, help_text='Attempts that ended with a result.')),
+                ('step_failures', models.PositiveSmallIntegerField(default=0, help_text='Failures on the current step.')),
+                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent at')),
+                ('delivered_at', models.DateTimeField(blank=True, null=True)),
+                ('masked', models.BooleanField(default=False, help_text='Personal data has been removed.')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-                "ordering": ["-created_at", "-id"],
+                'verbose_name': 'message',
+                'verbose_name_plural': 'messages',
+                'ordering': ['-created_at', '-id'],
             },
         ),
         migrations.CreateModel(
-            name="ProviderAccount",
+            name='ProviderAccount',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=60, verbose_name="name")),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[("whatsapp", "WhatsApp"), ("sms", "SMS"), ("email", "E-mail")],
-                        max_length=16,
-                        verbose_name="channel",
-                    ),
-                ),
-                ("driver", models.CharField(max_length=40, verbose_name="driver")),
-                (
-                    "sender",
-                    models.CharField(
-                        blank=True,
-                        help_text="Number, sender id or From address, as the provider has it.",
-                        max_length=120,
-                        verbose_name="sender",
-                    ),
-                ),
-                (
-                    "credentials",
-                    storefront.crypto.EncryptedJSONField(
-                        blank=True, default=dict, help_text="Encrypted; cannot be read back here."
-                    ),
-                ),
-                ("options", models.JSONField(blank=True, default=dict, verbose_name="options")),
-                ("active", models.BooleanField(default=True, verbose_name="active")),
-                (
-                    "priority",
-                    models.PositiveSmallIntegerField(
-                        default=10, help_text="The lowest is tried first.", verbose_name="priority"
-                    ),
-                ),
-                (
-                    "daily_budget",
-                    models.PositiveIntegerField(
-                        blank=True,
-                        help_text="Messages in 24 hours; empty for no limit.",
-                        null=True,
-                        verbose_name="daily budget",
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60, verbose_name='name')),
+                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('email', 'E-mail')], max_length=16, verbose_name='channel')),
+                ('driver', models.CharField(max_length=40, verbose_name='driver')),
+                ('sender', models.CharField(blank=True, help_text='Number, sender id or From address, as the provider has it.', max_length=120, verbose_name='sender')),
+                ('credentials', storefront.crypto.EncryptedJSONField(blank=True, default=dict, help_text='Encrypted; cannot be read back here.')),
+                ('options', models.JSONField(blank=True, default=dict, verbose_name='options')),
+                ('active', models.BooleanField(default=True, verbose_name='active')),
+                ('priority', models.PositiveSmallIntegerField(default=10, help_text='The lowest is tried first.', verbose_name='priority')),
+                ('daily_budget', models.PositiveIntegerField(blank=True, help_text='Messages in 24 hours; empty for no limit.', null=True, verbose_name='daily budget')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "provider account",
-                "verbose_name_plural": "provider accounts",
-                "ordering": ["channel", "priority", "name"],
+                'verbose_name': 'provider account',
+                'verbose_name_plural': 'provider accounts',
+                'ordering': ['channel', 'priority', 'name'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'channel', 'name'), name='storefront_messaging_account_name')],
             },
         ),
         migrations.CreateModel(
-            name="MessageAttempt",
+            name='MessageAttempt',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("number", models.PositiveSmallIntegerField()),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[("whatsapp", "WhatsApp"), ("sms", "SMS"), ("email", "E-mail")], max_length=16
-                    ),
-                ),
-                ("driver", models.CharField(blank=True, max_length=40)),
-                (
-                    "outcome",
-                    models.CharField(
-                        choices=[("sent", "Accepted"), ("retry", "Failed for now"), ("failed", "Failed for good")],
-                        max_length=8,
-                    ),
-                ),
-                ("reason", models.CharField(blank=True, max_length=120)),
-                ("provider_message_id", models.CharField(blank=True, max_length=160)),
-                ("started_at", models.DateTimeField()),
-                ("finished_at", models.DateTimeField()),
-                (
-                    "message",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="tries",
-                        to="storefront_messaging.message",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="storefront_messaging.provideraccount",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField()),
+                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('email', 'E-mail')], max_length=16)),
+                ('driver', models.CharField(blank=True, max_length=40)),
+                ('outcome', models.CharField(choices=[('sent', 'Accepted'), ('retry', 'Failed for now'), ('failed', 'Failed for good')], max_length=8)),
+                ('reason', models.CharField(blank=True, max_length=120)),
+                ('provider_message_id', models.CharField(blank=True, max_length=160)),
+                ('started_at', models.DateTimeField()),
+                ('finished_at', models.DateTimeField()),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tries', to='storefront_messaging.message')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+                ('account', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='storefront_messaging.provideraccount')),
             ],
             options={
-                "verbose_name": "attempt",
-                "verbose_name_plural": "attempts",
-                "ordering": ["started_at", "pk"],
+                'verbose_name': 'attempt',
+                'verbose_name_plural': 'attempts',
+                'ordering': ['started_at', 'pk'],
+                'indexes': [models.Index(condition=models.Q(('provider_message_id', ''), _negated=True), fields=['store', 'account', 'provider_message_id'], name='sf_msg_attempt_provider')],
             },
         ),
         migrations.AddField(
-            model_name="message",
-            name="account",
-            field=models.ForeignKey(
-                blank=True,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to="storefront_messaging.provideraccount",
-            ),
+            model_name='message',
+            name='account',
+            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='storefront_messaging.provideraccount'),
         ),
         migrations.CreateModel(
-            name="UnmatchedReport",
+            name='UnmatchedReport',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("provider_message_id", models.CharField(max_length=160)),
-                ("status", models.CharField(max_length=16)),
-                ("reason", models.CharField(blank=True, max_length=120)),
-                ("created_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront_messaging.provideraccount",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="MessageTemplate",
-            fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("code", models.CharField(max_length=40, verbose_name="template")),
-                (
-                    "channel",
-                    models.CharField(
-                        choices=[("whatsapp", "WhatsApp"), ("sms", "SMS"), ("email", "E-mail")],
-                        max_length=16,
-                        verbose_name="channel",
-                    ),
-                ),
-                ("language", models.CharField(default="en", max_length=10, verbose_name="language")),
-                (
-                    "subject",
-                    models.CharField(blank=True, help_text="E-mail only.", max_length=200, verbose_name="subject"),
-                ),
-                (
-                    "text",
-                    models.TextField(
-                        help_text="Placeholders in braces, such as {code}.", max_length=4000, verbose_name="text"
-                    ),
-                ),
-                (
-                    "html",
-                    models.TextField(
-                        blank=True, help_text="E-mail only; values are escaped.", max_length=60000, verbose_name="HTML"
-                    ),
-                ),
-                (
-                    "provider_template",
-                    models.CharField(
-                        blank=True,
-                        help_text="Name or id under which the provider approved it (DLT template id, WhatsApp template name).",
-                        max_length=120,
-                        verbose_name="provider's template",
-                    ),
-                ),
-                (
-                    "provider_options",
-                    models.JSONField(
-                        blank=True,
-                        default=dict,
-                        help_text="Such as entity_id, language, button.",
-                        verbose_name="provider's options",
-                    ),
-                ),
-                (
-                    "variables",
-                    models.JSONField(
-                        blank=True,
-                        default=list,
-                        help_text='As the provider counts them: ["code"].',
-                        verbose_name="order of variables",
-                    ),
-                ),
-                ("active", models.BooleanField(default=True, verbose_name="active")),
-                ("modified_at", models.DateTimeField(auto_now=True)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('provider_message_id', models.CharField(max_length=160)),
+                ('status', models.CharField(max_length=16)),
+                ('reason', models.CharField(blank=True, max_length=120)),
+                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront_messaging.provideraccount')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "message template",
-                "verbose_name_plural": "message templates",
-                "ordering": ["code", "channel", "language"],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("store", "code", "channel", "language"), name="storefront_messaging_template_once"
-                    )
-                ],
+                'indexes': [models.Index(fields=['store', 'account', 'provider_message_id'], name='sf_msg_report')],
             },
         ),
+        migrations.CreateModel(
+            name='MessageTemplate',
+            fields=[
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('code', models.CharField(max_length=40, verbose_name='template')),
+                ('channel', models.CharField(choices=[('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('email', 'E-mail')], max_length=16, verbose_name='channel')),
+                ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
+                ('subject', models.CharField(blank=True, help_text='E-mail only.', max_length=200, verbose_name='subject')),
+                ('text', models.TextField(help_text='Placeholders in braces, such as {code}.', max_length=4000, verbose_name='text')),
+                ('html', models.TextField(blank=True, help_text='E-mail only; values are escaped.', max_length=60000, verbose_name='HTML')),
+                ('provider_template', models.CharField(blank=True, help_text='Name or id under which the provider approved it (DLT template id, WhatsApp template name).', max_length=120, verbose_name="provider's template")),
+                ('provider_options', models.JSONField(blank=True, default=dict, help_text='Such as entity_id, language, button.', verbose_name="provider's options")),
+                ('variables', models.JSONField(blank=True, default=list, help_text='As the provider counts them: ["code"].', verbose_name='order of variables')),
+                ('active', models.BooleanField(default=True, verbose_name='active')),
+                ('modified_at', models.DateTimeField(auto_now=True)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+            ],
+            options={
+                'verbose_name': 'message template',
+                'verbose_name_plural': 'message templates',
+                'ordering': ['code', 'channel', 'language'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'code', 'channel', 'language'), name='storefront_messaging_template_once')],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('state', 'pending')), fields=['next_attempt_at', 'id'], name='sf_msg_due'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['store', '-created_at'], name='sf_msg_created'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['store', 'to'], name='sf_msg_to'),
+        ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('masked', False), models.Q(('state', 'pending'), _negated=True)), fields=['created_at'], name='sf_msg_to_mask'),
+        ),
         migrations.AddConstraint(
-            model_name="provideraccount",
-            constraint=models.UniqueConstraint(
-                fields=("store", "channel", "name"), name="storefront_messaging_account_name"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="messageattempt",
-            index=models.Index(
-                condition=models.Q(("provider_message_id", ""), _negated=True),
-                fields=["store", "account", "provider_message_id"],
-                name="sf_msg_attempt_provider",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("state", "pending")), fields=["next_attempt_at", "id"], name="sf_msg_due"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["store", "-created_at"], name="sf_msg_created"),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["store", "to"], name="sf_msg_to"),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("masked", False), models.Q(("state", "pending"), _negated=True)),
-                fields=["created_at"],
-                name="sf_msg_to_mask",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("dedupe_key", ""), _negated=True),
-                fields=("store", "dedupe_key"),
-                name="storefront_messaging_message_once",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="unmatchedreport",
-            index=models.Index(fields=["store", "account", "provider_message_id"], name="sf_msg_report"),
+            model_name='message',
+            constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key', ''), _negated=True), fields=('store', 'dedupe_key'), name='storefront_messaging_message_once'),
         ),
     ]

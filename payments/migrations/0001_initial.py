@@ -37,6 +37,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'credit line',
                 'verbose_name_plural': 'credit lines',
                 'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'customer_id'), name='storefront_payments_credit_once'), models.CheckConstraint(condition=models.Q(models.Q(('mandate_per_order_limit', None), ('total_credit_limit', None)), models.Q(('total_credit_limit__gte', 0), ('total_credit_limit__lte', models.F('mandate_per_order_limit'))), _connector='OR'), name='storefront_payments_credit_limits'), models.CheckConstraint(condition=models.Q(('held__gte', 0), ('utilised__gte', 0), models.Q(models.Q(('held', 0), ('total_credit_limit', None), ('utilised', 0)), ('total_credit_limit__gte', django.db.models.expressions.CombinedExpression(models.F('utilised'), '+', models.F('held'))), _connector='OR')), name='storefront_payments_credit_never_below_zero')],
             },
         ),
         migrations.CreateModel(
@@ -51,6 +52,10 @@ class Migration(migrations.Migration):
                 ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
                 ('line', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.RESTRICT, related_name='holds', to='storefront_payments.creditline')),
             ],
+            options={
+                'indexes': [models.Index(fields=['store', 'line', 'state'], name='sf_pay_hold_line')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'owner', 'line'), name='storefront_payments_hold_once'), models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='storefront_payments_hold_amount_min')],
+            },
         ),
         migrations.CreateModel(
             name='CreditEntry',
@@ -72,6 +77,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'ledger entry',
                 'verbose_name_plural': 'ledger',
                 'ordering': ['-pk'],
+                'indexes': [models.Index(fields=['store', 'line', '-id'], name='sf_pay_entry_line')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'line', 'key'), name='storefront_payments_entry_once'), models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('kind', 'utilise')), models.Q(('amount__lt', 0), ('kind', 'repay')), models.Q(('kind', 'adjust'), models.Q(('amount', 0), _negated=True), models.Q(('reason', ''), _negated=True)), models.Q(('amount', 0), ('kind', 'limit'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='storefront_payments_entry_signs')],
             },
         ),
         migrations.CreateModel(
@@ -141,6 +148,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'mandate debit',
                 'verbose_name_plural': 'mandate debits',
                 'ordering': ['-pk'],
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='sf_pay_debit_due'), models.Index(fields=['store', 'customer_id', '-id'], name='sf_pay_debit_customer'), models.Index(fields=['store', 'mandate', 'status'], name='sf_pay_debit_mandate'), models.Index(fields=['store', 'status', '-id'], name='sf_pay_debit_status')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['scheduled', 'debit-pending', 'debit-success', 'debit-failed', 'cancelled', 'awaiting-retry'])), name='storefront_payments_debit_status_known'), models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='storefront_payments_debit_amount_min'), models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), ('status__in', ['scheduled', 'awaiting-retry', 'debit-pending'])), models.Q(('due_at', None), ('status__in', ['debit-success', 'debit-failed', 'cancelled'])), _connector='OR'), name='storefront_payments_debit_due_while_open'), models.UniqueConstraint(condition=models.Q(('status__in', ['cancelled', 'debit-failed']), _negated=True), fields=('store', 'order_id'), name='storefront_payments_debit_once_per_order')],
             },
         ),
         migrations.CreateModel(
@@ -165,6 +174,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'payment provider',
                 'verbose_name_plural': 'payment providers',
                 'ordering': ['sort_order', 'slug'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'slug'), name='storefront_payments_provider_slug')],
             },
         ),
         migrations.AddField(
@@ -183,6 +193,9 @@ class Migration(migrations.Migration):
                 ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
                 ('provider', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='storefront_payments.paymentprovider')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('store', 'customer_id', 'provider'), name='storefront_payments_holder_once')],
+            },
         ),
         migrations.CreateModel(
             name='Errand',
@@ -203,6 +216,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'message to a provider',
                 'verbose_name_plural': 'messages to providers',
                 'abstract': False,
+                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['next_attempt_at'], name='sf_pay_errand_due'), models.Index(fields=['store', 'state', '-id'], name='sf_pay_errand_store')],
             },
         ),
         migrations.CreateModel(
@@ -216,6 +230,10 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
+            options={
+                'indexes': [models.Index(fields=['store', 'kind', 'parent'], name='sf_pay_sandbox_parent')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'kind', 'reference'), name='storefront_payments_sandbox_once')],
+            },
         ),
         migrations.CreateModel(
             name='SavedCard',
@@ -245,6 +263,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'saved card',
                 'verbose_name_plural': 'saved cards',
                 'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'holder', 'reference_hash'), name='storefront_payments_card_once'), models.CheckConstraint(condition=models.Q(('last4__regex', '^[0-9]{4}$'), ('bin__regex', '^([0-9]{6})?$')), name='storefront_payments_card_digits'), models.CheckConstraint(condition=models.Q(('reference_hash__regex', '^[0-9a-f]{64}$'), ('fingerprint_hash__regex', '^[0-9a-f]{64}$')), name='storefront_payments_card_hashes'), models.CheckConstraint(condition=models.Q(('expiry_month__gte', 1), ('expiry_month__lte', 12), ('expiry_year__gte', 2000), ('expiry_year__lte', 2199)), name='storefront_payments_card_expiry'), models.CheckConstraint(condition=models.Q(models.Q(('brand__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('kind__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('holder_name__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('nickname__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('issuer__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('issuer_country__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('country_code__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('bank_code__regex', '([0-9][ .-]?){12}'), _negated=True)), name='storefront_payments_card_no_number')],
             },
         ),
         migrations.CreateModel(
@@ -269,79 +288,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'saved payment method',
                 'verbose_name_plural': 'saved payment methods',
                 'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(fields=('store', 'holder', 'reference_hash'), name='storefront_payments_method_once'), models.CheckConstraint(condition=models.Q(models.Q(('label__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('phone__regex', '([0-9][ .-]?){12}'), _negated=True)), name='storefront_payments_method_no_number')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='creditline',
-            constraint=models.UniqueConstraint(fields=('store', 'customer_id'), name='storefront_payments_credit_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('mandate_per_order_limit', None), ('total_credit_limit', None)), models.Q(('total_credit_limit__gte', 0), ('total_credit_limit__lte', models.F('mandate_per_order_limit'))), _connector='OR'), name='storefront_payments_credit_limits'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditline',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0), ('utilised__gte', 0), models.Q(models.Q(('held', 0), ('total_credit_limit', None), ('utilised', 0)), ('total_credit_limit__gte', django.db.models.expressions.CombinedExpression(models.F('utilised'), '+', models.F('held'))), _connector='OR')), name='storefront_payments_credit_never_below_zero'),
-        ),
-        migrations.AddIndex(
-            model_name='credithold',
-            index=models.Index(fields=['store', 'line', 'state'], name='sf_pay_hold_line'),
-        ),
-        migrations.AddConstraint(
-            model_name='credithold',
-            constraint=models.UniqueConstraint(fields=('store', 'owner', 'line'), name='storefront_payments_hold_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='credithold',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='storefront_payments_hold_amount_min'),
-        ),
-        migrations.AddIndex(
-            model_name='creditentry',
-            index=models.Index(fields=['store', 'line', '-id'], name='sf_pay_entry_line'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditentry',
-            constraint=models.UniqueConstraint(fields=('store', 'line', 'key'), name='storefront_payments_entry_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('kind', 'utilise')), models.Q(('amount__lt', 0), ('kind', 'repay')), models.Q(('kind', 'adjust'), models.Q(('amount', 0), _negated=True), models.Q(('reason', ''), _negated=True)), models.Q(('amount', 0), ('kind', 'limit'), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='storefront_payments_entry_signs'),
-        ),
-        migrations.AddIndex(
-            model_name='mandatedebit',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='sf_pay_debit_due'),
-        ),
-        migrations.AddIndex(
-            model_name='mandatedebit',
-            index=models.Index(fields=['store', 'customer_id', '-id'], name='sf_pay_debit_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='mandatedebit',
-            index=models.Index(fields=['store', 'mandate', 'status'], name='sf_pay_debit_mandate'),
-        ),
-        migrations.AddIndex(
-            model_name='mandatedebit',
-            index=models.Index(fields=['store', 'status', '-id'], name='sf_pay_debit_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='mandatedebit',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['scheduled', 'debit-pending', 'debit-success', 'debit-failed', 'cancelled', 'awaiting-retry'])), name='storefront_payments_debit_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mandatedebit',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='storefront_payments_debit_amount_min'),
-        ),
-        migrations.AddConstraint(
-            model_name='mandatedebit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), ('status__in', ['scheduled', 'awaiting-retry', 'debit-pending'])), models.Q(('due_at', None), ('status__in', ['debit-success', 'debit-failed', 'cancelled'])), _connector='OR'), name='storefront_payments_debit_due_while_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='mandatedebit',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['cancelled', 'debit-failed']), _negated=True), fields=('store', 'order_id'), name='storefront_payments_debit_once_per_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='paymentprovider',
-            constraint=models.UniqueConstraint(fields=('store', 'slug'), name='storefront_payments_provider_slug'),
         ),
         migrations.AddIndex(
             model_name='mandate',
@@ -370,53 +318,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='mandate',
             constraint=models.UniqueConstraint(fields=('store', 'provider', 'reference'), name='storefront_payments_mandate_reference'),
-        ),
-        migrations.AddConstraint(
-            model_name='gatewaycustomer',
-            constraint=models.UniqueConstraint(fields=('store', 'customer_id', 'provider'), name='storefront_payments_holder_once'),
-        ),
-        migrations.AddIndex(
-            model_name='errand',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['next_attempt_at'], name='sf_pay_errand_due'),
-        ),
-        migrations.AddIndex(
-            model_name='errand',
-            index=models.Index(fields=['store', 'state', '-id'], name='sf_pay_errand_store'),
-        ),
-        migrations.AddIndex(
-            model_name='sandboxrecord',
-            index=models.Index(fields=['store', 'kind', 'parent'], name='sf_pay_sandbox_parent'),
-        ),
-        migrations.AddConstraint(
-            model_name='sandboxrecord',
-            constraint=models.UniqueConstraint(fields=('store', 'kind', 'reference'), name='storefront_payments_sandbox_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedcard',
-            constraint=models.UniqueConstraint(fields=('store', 'holder', 'reference_hash'), name='storefront_payments_card_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedcard',
-            constraint=models.CheckConstraint(condition=models.Q(('last4__regex', '^[0-9]{4}$'), ('bin__regex', '^([0-9]{6})?$')), name='storefront_payments_card_digits'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedcard',
-            constraint=models.CheckConstraint(condition=models.Q(('reference_hash__regex', '^[0-9a-f]{64}$'), ('fingerprint_hash__regex', '^[0-9a-f]{64}$')), name='storefront_payments_card_hashes'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedcard',
-            constraint=models.CheckConstraint(condition=models.Q(('expiry_month__gte', 1), ('expiry_month__lte', 12), ('expiry_year__gte', 2000), ('expiry_year__lte', 2199)), name='storefront_payments_card_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedcard',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('brand__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('kind__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('holder_name__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('nickname__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('issuer__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('issuer_country__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('country_code__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('bank_code__regex', '([0-9][ .-]?){12}'), _negated=True)), name='storefront_payments_card_no_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.UniqueConstraint(fields=('store', 'holder', 'reference_hash'), name='storefront_payments_method_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedmethod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('label__regex', '([0-9][ .-]?){12}'), _negated=True), models.Q(('phone__regex', '([0-9][ .-]?){12}'), _negated=True)), name='storefront_payments_method_no_number'),
         ),
     ]

@@ -60,6 +60,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'offer',
                 'ordering': ['-created_at', '-pk'],
+                'indexes': [models.Index(fields=['store', 'kind', 'state', 'priority'], name='sf_promotions_offer_live'), models.Index(fields=['store', 'kind', '-created_at'], name='sf_promotions_offer_created'), models.Index(condition=models.Q(('state', 'live')), fields=['expires_at'], name='sf_promotions_offer_expiry')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gt', models.F('starts_at')), _connector='OR'), name='storefront_promotions_offer_ends_later'), models.CheckConstraint(condition=models.Q(('total_limit', None), ('redemption_count__lte', models.F('total_limit')), _connector='OR'), name='storefront_promotions_offer_within_limit'), models.CheckConstraint(condition=models.Q(('kind', 'coupon'), models.Q(('type', 'accelerated-rewards'), _negated=True), _connector='OR'), name='storefront_promotions_offer_type_of_kind'), models.CheckConstraint(condition=models.Q(('kind', 'coupon'), ('code_limit', None), _connector='OR'), name='storefront_promotions_offer_codes_of_coupon'), models.CheckConstraint(condition=models.Q(('minimum_order_total', None), ('minimum_order_total__gte', 0), _connector='OR'), name='storefront_promotions_offer_minimum_positive')],
             },
         ),
         migrations.CreateModel(
@@ -71,6 +73,9 @@ class Migration(migrations.Migration):
                 ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
                 ('offer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront_promotions.offer')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('offer', 'customer_id'), name='storefront_promotions_customer_uses_once')],
+            },
         ),
         migrations.CreateModel(
             name='CodeBatch',
@@ -88,6 +93,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'batch of codes',
                 'verbose_name_plural': 'batches of codes',
                 'ordering': ['-pk'],
+                'indexes': [models.Index(fields=['offer', '-id'], name='sf_promotions_batch_offer')],
             },
         ),
         migrations.CreateModel(
@@ -105,6 +111,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'code',
                 'ordering': ['pk'],
+                'indexes': [models.Index(fields=['offer', 'batch', 'id'], name='sf_promotions_code_offer'), models.Index(condition=models.Q(('batch__isnull', False)), fields=['batch'], name='sf_promotions_code_batch')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'key'), name='storefront_promotions_code_once')],
             },
         ),
         migrations.CreateModel(
@@ -143,6 +151,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audience',
+                'indexes': [models.Index(fields=['store', 'target_id'], name='sf_promotions_audience_target')],
+                'constraints': [models.UniqueConstraint(fields=('offer', 'target_id'), name='storefront_promotions_audience_once')],
             },
         ),
         migrations.CreateModel(
@@ -165,90 +175,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'use',
                 'verbose_name_plural': 'uses',
                 'ordering': ['-held_at', '-pk'],
+                'indexes': [models.Index(fields=['offer', '-held_at'], name='sf_promotions_use_offer'), models.Index(condition=models.Q(('code__isnull', False)), fields=['code'], name='sf_promotions_use_code'), models.Index(fields=['store', 'customer_id', '-held_at'], name='sf_promotions_use_customer'), models.Index(fields=['store', 'user_id', '-held_at'], name='sf_promotions_use_user')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'owner', 'offer'), name='storefront_promotions_use_once_per_order'), models.CheckConstraint(condition=models.Q(('saving__gte', 0), ('revenue__gte', 0)), name='storefront_promotions_use_amounts_positive')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(fields=['store', 'kind', 'state', 'priority'], name='sf_promotions_offer_live'),
-        ),
-        migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(fields=['store', 'kind', '-created_at'], name='sf_promotions_offer_created'),
-        ),
-        migrations.AddIndex(
-            model_name='offer',
-            index=models.Index(condition=models.Q(('state', 'live')), fields=['expires_at'], name='sf_promotions_offer_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gt', models.F('starts_at')), _connector='OR'), name='storefront_promotions_offer_ends_later'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('total_limit', None), ('redemption_count__lte', models.F('total_limit')), _connector='OR'), name='storefront_promotions_offer_within_limit'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'coupon'), models.Q(('type', 'accelerated-rewards'), _negated=True), _connector='OR'), name='storefront_promotions_offer_type_of_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('kind', 'coupon'), ('code_limit', None), _connector='OR'), name='storefront_promotions_offer_codes_of_coupon'),
-        ),
-        migrations.AddConstraint(
-            model_name='offer',
-            constraint=models.CheckConstraint(condition=models.Q(('minimum_order_total', None), ('minimum_order_total__gte', 0), _connector='OR'), name='storefront_promotions_offer_minimum_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='customeruses',
-            constraint=models.UniqueConstraint(fields=('offer', 'customer_id'), name='storefront_promotions_customer_uses_once'),
-        ),
-        migrations.AddIndex(
-            model_name='codebatch',
-            index=models.Index(fields=['offer', '-id'], name='sf_promotions_batch_offer'),
-        ),
-        migrations.AddIndex(
-            model_name='code',
-            index=models.Index(fields=['offer', 'batch', 'id'], name='sf_promotions_code_offer'),
-        ),
-        migrations.AddIndex(
-            model_name='code',
-            index=models.Index(condition=models.Q(('batch__isnull', False)), fields=['batch'], name='sf_promotions_code_batch'),
-        ),
-        migrations.AddConstraint(
-            model_name='code',
-            constraint=models.UniqueConstraint(fields=('store', 'key'), name='storefront_promotions_code_once'),
-        ),
-        migrations.AddIndex(
-            model_name='offeraudience',
-            index=models.Index(fields=['store', 'target_id'], name='sf_promotions_audience_target'),
-        ),
-        migrations.AddConstraint(
-            model_name='offeraudience',
-            constraint=models.UniqueConstraint(fields=('offer', 'target_id'), name='storefront_promotions_audience_once'),
-        ),
-        migrations.AddIndex(
-            model_name='offeruse',
-            index=models.Index(fields=['offer', '-held_at'], name='sf_promotions_use_offer'),
-        ),
-        migrations.AddIndex(
-            model_name='offeruse',
-            index=models.Index(condition=models.Q(('code__isnull', False)), fields=['code'], name='sf_promotions_use_code'),
-        ),
-        migrations.AddIndex(
-            model_name='offeruse',
-            index=models.Index(fields=['store', 'customer_id', '-held_at'], name='sf_promotions_use_customer'),
-        ),
-        migrations.AddIndex(
-            model_name='offeruse',
-            index=models.Index(fields=['store', 'user_id', '-held_at'], name='sf_promotions_use_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='offeruse',
-            constraint=models.UniqueConstraint(fields=('store', 'owner', 'offer'), name='storefront_promotions_use_once_per_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='offeruse',
-            constraint=models.CheckConstraint(condition=models.Q(('saving__gte', 0), ('revenue__gte', 0)), name='storefront_promotions_use_amounts_positive'),
         ),
     ]

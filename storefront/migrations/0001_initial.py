@@ -9,260 +9,118 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+
     initial = True
 
-    dependencies = []
+    dependencies = [
+    ]
 
     operations = [
         migrations.CreateModel(
-            name="RateCounter",
+            name='RateCounter',
             fields=[
-                ("key", models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ("count", models.PositiveIntegerField()),
-                ("resets_at", models.DateTimeField(db_index=True)),
+                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('count', models.PositiveIntegerField()),
+                ('resets_at', models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name="Store",
+            name='Store',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        help_text="Part of every API address; cannot be changed later.",
-                        max_length=32,
-                        primary_key=True,
-                        serialize=False,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^(?!storefront)[a-z0-9][a-z0-9-]{1,30}[a-z0-9]$",
-                                "3 to 32 lower-case letters, digits and dashes.",
-                            )
-                        ],
-                    ),
-                ),
-                ("name", models.CharField(max_length=120)),
-                ("active", models.BooleanField(default=True)),
-                (
-                    "brand",
-                    models.JSONField(
-                        blank=True, default=dict, help_text="Client-safe: logo_url, colour, support contacts."
-                    ),
-                ),
-                ("currency_code", models.CharField(default="INR", max_length=3)),
-                ("currency_name", models.CharField(default="Indian Rupee", max_length=40)),
-                ("currency_symbol", models.CharField(default="₹", max_length=8)),
-                ("currency_exponent", models.PositiveSmallIntegerField(default=2)),
-                (
-                    "countries",
-                    models.JSONField(
-                        default=storefront.models.default_countries,
-                        help_text="ISO codes; the first is the default (D-66).",
-                    ),
-                ),
-                ("language", models.CharField(default="en", max_length=10)),
-                ("time_zone", models.CharField(default="Asia/Kolkata", max_length=40)),
-                (
-                    "debug_mode",
-                    models.BooleanField(
-                        default=False, help_text="For development: codes may be returned to x-debug-mode (D-7)."
-                    ),
-                ),
-                (
-                    "reveal_unregistered_contacts",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Answer 404 to a login of an unknown contact, so that strangers can probe (D-6).",
-                    ),
-                ),
-                (
-                    "guest_orders",
-                    models.BooleanField(default=True, help_text="Visitors may order without an account (D-10)."),
-                ),
-                (
-                    "shopper_may_choose_group",
-                    models.BooleanField(
-                        default=False,
-                        help_text="A shopper may set their own customer group, and so their prices (D-11).",
-                    ),
-                ),
-                (
-                    "cart_login_strategy",
-                    models.CharField(
-                        choices=[
-                            ("merge", "Merge both carts"),
-                            ("guest_wins", "Keep the visitor's cart"),
-                            ("account_wins", "Keep the account's cart"),
-                        ],
-                        default="merge",
-                        help_text="When a visitor with a cart logs in to an account that has one (D-21).",
-                        max_length=16,
-                    ),
-                ),
-                (
-                    "cart_days",
-                    models.PositiveSmallIntegerField(default=30, help_text="Days after the last write (D-18)."),
-                ),
-                (
-                    "message_fallback",
-                    models.JSONField(
-                        default=storefront.models.default_fallback,
-                        help_text="Channels in the order in which a message tries them.",
-                    ),
-                ),
-                ("metadata", models.JSONField(blank=True, default=dict)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("modified_at", models.DateTimeField(auto_now=True)),
+                ('id', models.CharField(help_text='Part of every API address; cannot be changed later.', max_length=32, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^(?!storefront)[a-z0-9][a-z0-9-]{1,30}[a-z0-9]$', '3 to 32 lower-case letters, digits and dashes.')])),
+                ('name', models.CharField(max_length=120)),
+                ('active', models.BooleanField(default=True)),
+                ('brand', models.JSONField(blank=True, default=dict, help_text='Client-safe: logo_url, colour, support contacts.')),
+                ('currency_code', models.CharField(default='INR', max_length=3)),
+                ('currency_name', models.CharField(default='Indian Rupee', max_length=40)),
+                ('currency_symbol', models.CharField(default='₹', max_length=8)),
+                ('currency_exponent', models.PositiveSmallIntegerField(default=2)),
+                ('countries', models.JSONField(default=storefront.models.default_countries, help_text='ISO codes; the first is the default (D-66).')),
+                ('language', models.CharField(default='en', max_length=10)),
+                ('time_zone', models.CharField(default='Asia/Kolkata', max_length=40)),
+                ('debug_mode', models.BooleanField(default=False, help_text='For development: codes may be returned to x-debug-mode (D-7).')),
+                ('reveal_unregistered_contacts', models.BooleanField(default=False, help_text='Answer 404 to a login of an unknown contact, so that strangers can probe (D-6).')),
+                ('guest_orders', models.BooleanField(default=True, help_text='Visitors may order without an account (D-10).')),
+                ('shopper_may_choose_group', models.BooleanField(default=False, help_text='A shopper may set their own customer group, and so their prices (D-11).')),
+                ('cart_login_strategy', models.CharField(choices=[('merge', 'Merge both carts'), ('guest_wins', "Keep the visitor's cart"), ('account_wins', "Keep the account's cart")], default='merge', help_text='When a visitor with a cart logs in to an account that has one (D-21).', max_length=16)),
+                ('cart_days', models.PositiveSmallIntegerField(default=30, help_text='Days after the last write (D-18).')),
+                ('message_fallback', models.JSONField(default=storefront.models.default_fallback, help_text='Channels in the order in which a message tries them.')),
+                ('metadata', models.JSONField(blank=True, default=dict)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('modified_at', models.DateTimeField(auto_now=True)),
             ],
             options={
-                "ordering": ["name"],
+                'ordering': ['name'],
             },
         ),
         migrations.CreateModel(
-            name="WorkerBeat",
+            name='WorkerBeat',
             fields=[
-                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("seen_at", models.DateTimeField()),
+                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('seen_at', models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name="Channel",
+            name='Channel',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=60)),
-                (
-                    "type",
-                    models.CharField(
-                        choices=[
-                            ("web", "Web"),
-                            ("app", "App"),
-                            ("pos", "Point of sale"),
-                            ("marketplace", "Marketplace"),
-                        ],
-                        default="web",
-                        max_length=16,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="ApiKey",
-            fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=60)),
-                ("prefix", models.CharField(editable=False, max_length=16)),
-                ("key_hash", models.CharField(editable=False, max_length=64, unique=True)),
-                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
-                ("expires_at", models.DateTimeField(blank=True, null=True)),
-                ("revoked_at", models.DateTimeField(blank=True, null=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "channel",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.channel",
-                    ),
-                ),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60)),
+                ('type', models.CharField(choices=[('web', 'Web'), ('app', 'App'), ('pos', 'Point of sale'), ('marketplace', 'Marketplace')], default='web', max_length=16)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "verbose_name": "API key",
+                'constraints': [models.UniqueConstraint(fields=('store', 'name'), name='storefront_channel_name')],
             },
         ),
         migrations.CreateModel(
-            name="IdempotencyRecord",
+            name='ApiKey',
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("key_hash", models.CharField(max_length=64)),
-                ("request_hash", models.CharField(max_length=64)),
-                ("status", models.PositiveSmallIntegerField(null=True)),
-                ("body", models.BinaryField(default=bytes)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField(db_index=True)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60)),
+                ('prefix', models.CharField(editable=False, max_length=16)),
+                ('key_hash', models.CharField(editable=False, max_length=64, unique=True)),
+                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.channel')),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("store", "key_hash"), name="storefront_idempotency_once")
-                ],
+                'verbose_name': 'API key',
+                'indexes': [models.Index(fields=['store', 'channel'], name='storefront_key_store')],
             },
         ),
         migrations.CreateModel(
-            name="CustomerGroup",
+            name='IdempotencyRecord',
             fields=[
-                (
-                    "id",
-                    models.CharField(
-                        default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False
-                    ),
-                ),
-                ("name", models.CharField(max_length=60)),
-                ("slug", models.SlugField(max_length=60)),
-                ("description", models.CharField(blank=True, max_length=200)),
-                ("is_default", models.BooleanField(default=False)),
-                ("active", models.BooleanField(default=True)),
-                (
-                    "store",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="storefront.store",
-                    ),
-                ),
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key_hash', models.CharField(max_length=64)),
+                ('request_hash', models.CharField(max_length=64)),
+                ('status', models.PositiveSmallIntegerField(null=True)),
+                ('body', models.BinaryField(default=bytes)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('expires_at', models.DateTimeField(db_index=True)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("store", "slug"), name="storefront_group_slug"),
-                    models.UniqueConstraint(
-                        condition=models.Q(("is_default", True)), fields=("store",), name="storefront_group_one_default"
-                    ),
-                ],
+                'constraints': [models.UniqueConstraint(fields=('store', 'key_hash'), name='storefront_idempotency_once')],
             },
         ),
-        migrations.AddConstraint(
-            model_name="channel",
-            constraint=models.UniqueConstraint(fields=("store", "name"), name="storefront_channel_name"),
-        ),
-        migrations.AddIndex(
-            model_name="apikey",
-            index=models.Index(fields=["store", "channel"], name="storefront_key_store"),
+        migrations.CreateModel(
+            name='CustomerGroup',
+            fields=[
+                ('id', models.CharField(default=storefront.ids.new_id, editable=False, max_length=26, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=60)),
+                ('slug', models.SlugField(max_length=60)),
+                ('description', models.CharField(blank=True, max_length=200)),
+                ('is_default', models.BooleanField(default=False)),
+                ('active', models.BooleanField(default=True)),
+                ('store', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.store')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('store', 'slug'), name='storefront_group_slug'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('store',), name='storefront_group_one_default')],
+            },
         ),
     ]

@@ -31,6 +31,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'account',
+                'indexes': [models.Index(condition=models.Q(('balance__gt', 0)), fields=['store', 'kind', 'balance'], name='sf_wallet_outstanding'), models.Index(fields=['store', 'kind', '-created_at'], name='sf_wallet_newest')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('customer_id', ''), _negated=True), fields=('store', 'customer_id', 'kind'), name='storefront_wallets_account_once'), models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='storefront_wallets_account_not_negative'), models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='storefront_wallets_account_held_min'), models.CheckConstraint(condition=models.Q(('held__lte', models.F('balance'))), name='storefront_wallets_account_held_max')],
             },
         ),
         migrations.CreateModel(
@@ -66,6 +68,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'earned points',
                 'verbose_name_plural': 'earned points',
+                'indexes': [models.Index(fields=['account', 'placed_at'], name='sf_wallet_earning_account'), models.Index(fields=['store', 'owner'], name='sf_wallet_earning_owner'), models.Index(fields=['store', '-placed_at'], name='sf_wallet_earning_newest'), models.Index(condition=models.Q(('state', 'promised')), fields=['posts_at'], name='sf_wallet_earning_due')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'owner'), name='storefront_wallets_earning_once'), models.CheckConstraint(condition=models.Q(('points_back__lte', models.F('points'))), name='storefront_wallets_earning_points_back_max'), models.CheckConstraint(condition=models.Q(('spent_back__lte', models.F('spent'))), name='storefront_wallets_earning_spent_back_max')],
             },
         ),
         migrations.CreateModel(
@@ -88,6 +92,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'ledger entry',
                 'verbose_name_plural': 'ledger entries',
+                'indexes': [models.Index(fields=['account', '-id'], name='sf_wallet_entry_account'), models.Index(fields=['store', 'owner'], name='sf_wallet_entry_owner'), models.Index(fields=['store', '-created_at'], name='sf_wallet_entry_newest'), models.Index(condition=models.Q(('remaining__gt', 0)), fields=['expires_at'], name='sf_wallet_entry_expiry')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'owner', 'kind'), name='storefront_wallets_entry_once'), models.CheckConstraint(condition=models.Q(('remaining__gte', 0)), name='storefront_wallets_entry_remaining_min'), models.CheckConstraint(condition=models.Q(('remaining', 0), ('remaining__lte', models.F('amount')), _connector='OR'), name='storefront_wallets_entry_remaining_max')],
             },
         ),
         migrations.CreateModel(
@@ -105,6 +111,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'batch of gift cards',
                 'verbose_name_plural': 'batches of gift cards',
+                'indexes': [models.Index(fields=['store', '-created_at'], name='sf_wallet_batch_newest')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'name'), name='storefront_wallets_batch_name')],
             },
         ),
         migrations.CreateModel(
@@ -121,6 +129,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'hold',
+                'indexes': [models.Index(fields=['store', 'owner'], name='sf_wallet_hold_owner')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'owner'), name='storefront_wallets_hold_once'), models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='storefront_wallets_hold_amount_min')],
             },
         ),
         migrations.CreateModel(
@@ -147,6 +157,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'loyalty programme',
+                'constraints': [models.UniqueConstraint(fields=('store',), name='storefront_wallets_programme_once')],
             },
         ),
         migrations.CreateModel(
@@ -163,6 +174,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'tier',
                 'ordering': ['threshold'],
+                'constraints': [models.UniqueConstraint(fields=('programme', 'name'), name='storefront_wallets_tier_name'), models.UniqueConstraint(fields=('programme', 'threshold'), name='storefront_wallets_tier_threshold')],
             },
         ),
         migrations.CreateModel(
@@ -183,6 +195,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'gift card',
+                'indexes': [models.Index(fields=['store', 'last4'], name='sf_wallet_card_last4'), models.Index(fields=['store', 'batch'], name='sf_wallet_card_batch'), models.Index(fields=['store', '-created_at'], name='sf_wallet_card_newest')],
             },
         ),
         migrations.CreateModel(
@@ -200,146 +213,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'loyalty member',
+                'indexes': [models.Index(fields=['store', 'tier'], name='sf_wallet_member_tier'), models.Index(fields=['store', '-joined_at'], name='sf_wallet_member_newest'), models.Index(condition=models.Q(('resets_at__isnull', False)), fields=['resets_at'], name='sf_wallet_member_reset')],
+                'constraints': [models.UniqueConstraint(fields=('store', 'membership_number'), name='storefront_wallets_member_number')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='account',
-            index=models.Index(condition=models.Q(('balance__gt', 0)), fields=['store', 'kind', 'balance'], name='sf_wallet_outstanding'),
-        ),
-        migrations.AddIndex(
-            model_name='account',
-            index=models.Index(fields=['store', 'kind', '-created_at'], name='sf_wallet_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(condition=models.Q(('customer_id', ''), _negated=True), fields=('store', 'customer_id', 'kind'), name='storefront_wallets_account_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='storefront_wallets_account_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0)), name='storefront_wallets_account_held_min'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('held__lte', models.F('balance'))), name='storefront_wallets_account_held_max'),
-        ),
-        migrations.AddIndex(
-            model_name='earning',
-            index=models.Index(fields=['account', 'placed_at'], name='sf_wallet_earning_account'),
-        ),
-        migrations.AddIndex(
-            model_name='earning',
-            index=models.Index(fields=['store', 'owner'], name='sf_wallet_earning_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='earning',
-            index=models.Index(fields=['store', '-placed_at'], name='sf_wallet_earning_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='earning',
-            index=models.Index(condition=models.Q(('state', 'promised')), fields=['posts_at'], name='sf_wallet_earning_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='earning',
-            constraint=models.UniqueConstraint(fields=('account', 'owner'), name='storefront_wallets_earning_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='earning',
-            constraint=models.CheckConstraint(condition=models.Q(('points_back__lte', models.F('points'))), name='storefront_wallets_earning_points_back_max'),
-        ),
-        migrations.AddConstraint(
-            model_name='earning',
-            constraint=models.CheckConstraint(condition=models.Q(('spent_back__lte', models.F('spent'))), name='storefront_wallets_earning_spent_back_max'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['account', '-id'], name='sf_wallet_entry_account'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['store', 'owner'], name='sf_wallet_entry_owner'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['store', '-created_at'], name='sf_wallet_entry_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(condition=models.Q(('remaining__gt', 0)), fields=['expires_at'], name='sf_wallet_entry_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.UniqueConstraint(fields=('account', 'owner', 'kind'), name='storefront_wallets_entry_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('remaining__gte', 0)), name='storefront_wallets_entry_remaining_min'),
-        ),
-        migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('remaining', 0), ('remaining__lte', models.F('amount')), _connector='OR'), name='storefront_wallets_entry_remaining_max'),
-        ),
-        migrations.AddIndex(
-            model_name='giftcardbatch',
-            index=models.Index(fields=['store', '-created_at'], name='sf_wallet_batch_newest'),
-        ),
-        migrations.AddConstraint(
-            model_name='giftcardbatch',
-            constraint=models.UniqueConstraint(fields=('store', 'name'), name='storefront_wallets_batch_name'),
-        ),
-        migrations.AddIndex(
-            model_name='hold',
-            index=models.Index(fields=['store', 'owner'], name='sf_wallet_hold_owner'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.UniqueConstraint(fields=('account', 'owner'), name='storefront_wallets_hold_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='storefront_wallets_hold_amount_min'),
-        ),
-        migrations.AddConstraint(
-            model_name='programme',
-            constraint=models.UniqueConstraint(fields=('store',), name='storefront_wallets_programme_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='tier',
-            constraint=models.UniqueConstraint(fields=('programme', 'name'), name='storefront_wallets_tier_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='tier',
-            constraint=models.UniqueConstraint(fields=('programme', 'threshold'), name='storefront_wallets_tier_threshold'),
-        ),
-        migrations.AddIndex(
-            model_name='giftcard',
-            index=models.Index(fields=['store', 'last4'], name='sf_wallet_card_last4'),
-        ),
-        migrations.AddIndex(
-            model_name='giftcard',
-            index=models.Index(fields=['store', 'batch'], name='sf_wallet_card_batch'),
-        ),
-        migrations.AddIndex(
-            model_name='giftcard',
-            index=models.Index(fields=['store', '-created_at'], name='sf_wallet_card_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['store', 'tier'], name='sf_wallet_member_tier'),
-        ),
-        migrations.AddIndex(
-            model_name='member',
-            index=models.Index(fields=['store', '-joined_at'], name='sf_wallet_member_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='member',
-            index=models.Index(condition=models.Q(('resets_at__isnull', False)), fields=['resets_at'], name='sf_wallet_member_reset'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('store', 'membership_number'), name='storefront_wallets_member_number'),
         ),
     ]
