@@ -247,6 +247,7 @@ class Shop(RuleBasedStateMachine):
             assert all(line.discounted >= 0 for line in quote.lines)
 
 
+@pytest.mark.timeout(max(300, RUNS * STEPS))
 @pytest.mark.django_db
 def test_no_sequence_of_calls_spends_anything_twice(configure: Any) -> None:
     configure(CATALOG="catalog.plugs.DefaultCatalog", LIMITS_ENABLED=False)
