@@ -1,0 +1,196 @@
+"""The pages of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.functional import cached_property
+from unfold.admin import ModelAdmin as ThemeModelAdmin
+
+from storefront import panels, privacy
+from storefront.admin_base.filters import RelatedFilter
+from storefront.admin_base.forms import with_store
+from storefront.admin_base.options import StoreOptions
+from storefront.admin_base.rows import field_of, has_store, store_id_of, stores_seen
+from storefront.staff import trail
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts up to 20,000 rows and no further: who looks for one of more narrows the list instead of paging."""
+
+    limit = 20_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, models.QuerySet):
+            return len(rows)
+        return int(rows.order_by()[: self.limit].count())
+
+
+class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
+    """A model's pages. `menu`, `menu_title`, `menu_order` and `icon` place it in the side menu (`menu` "" hides it)."""
+
+    menu: str | None = None
+    menu_title: Any = None
+    menu_order = 50
+    icon = "table_rows"
+
+    list_per_page = 50
+    list_max_show_all = 200
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_filter_submit = True
+    list_fullwidth = True
+    show_facets = admin.ShowFacets.NEVER  # a count for every choice scans the table
+    warn_unsaved_form = True
+    personal = False  # whether it shows personal data: then reads and changes are written down, and logs hold ids only
+    change_form_outer_after_template = "storefront/staff/panels.html"
+
+    # -- lists --
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        shown = list(super().get_list_display(request))
+        if has_store(self.model) and "store" not in shown and len(stores_seen(request)) > 1:
+            shown.append("store")
+        return shown
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        filters = list(super().get_list_filter(request))
+        if has_store(self.model) and len(stores_seen(request)) > 1:
+            named = [entry[0] if isinstance(entry, tuple | list) else entry for entry in filters]
+            if "store" not in named:
+                filters.insert(0, ("store", RelatedFilter))
+        return filters
+
+    def get_list_select_related(self, request: HttpRequest) -> Sequence[str] | bool:
+        """Every foreign key that the list shows, nullable ones too: Django's own guess leaves those out."""
+        explicit = self.list_select_related
+        if explicit is True:
+            return True
+        found = list(explicit) if isinstance(explicit, tuple | list) else []
+        for name in self.get_list_display(request):
+            field = field_of(self.model, name) if isinstance(name, str) else None
+            if isinstance(field, models.ForeignKey) and name not in found:
+                found.append(name)
+        return found or False
+
+    # -- forms --
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+        found = list(super().get_readonly_fields(request, obj))
+        for name in ("created_at", "modified_at"):
+            if field_of(self.model, name) is not None and name not in found:
+                found.append(name)
+        if obj is not None and has_store(self.model) and "store" not in found:
+            found.append("store")  # a row never moves to another store
+        return found
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        hidden = set()
+        if has_store(self.model) and len(stores_seen(request)) == 1:
+            hidden.add("store")
+        if obj is None:
+            hidden |= {"created_at", "modified_at"}
+        fieldsets = []
+        for title, options in super().get_fieldsets(request, obj):
+            fields = []
+            for entry in options["fields"]:
+                if isinstance(entry, tuple | list):
+                    kept = tuple(name for name in entry if name not in hidden)
+                    if kept:
+                        fields.append(kept)
+                elif entry not in hidden:
+                    fields.append(entry)
+            if fields:
+                fieldsets.append((title, {**options, "fields": fields}))
+        return fieldsets
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        stores = stores_seen(request) if has_store(self.model) else []
+        return with_store(form, stores[0] if len(stores) == 1 else None)
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return with_store(super().get_changelist_form(request, **kwargs), None)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for inline_form in formset.forms:
+            row = inline_form.instance
+            if has_store(type(row)) and row.store_id is None:
+                row.store_id = store_id_of(form.instance)
+        super().save_formset(request, form, formset, change)
+
+    # -- pages --
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        extra = dict(extra_context or {})
+        if object_id is not None and request.method == "GET":
+            row = self.get_object(request, unquote(object_id))
+            if row is not None and self.has_view_or_change_permission(request, row):
+                extra["panels"] = panels.panels_of(model_label=self.model._meta.label, request=request, row=row)
+                if self.personal:
+                    trail.viewed(request=request, row=row)
+        return super().changeform_view(request, object_id, form_url, extra)
+
+    # -- the record of what staff do --
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        request._fields_changed = list(form.changed_data)  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any, *, action: str = trail.Action.CHANGE) -> Any:
+        """Also who changed whose personal data; call it in the transaction of the change."""
+        if not self.personal:
+            return super().log_change(request, obj, message)
+        from django.contrib.admin.models import CHANGE
+
+        return self._log(request, obj, message, action, CHANGE)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.personal:
+            return super().log_deletions(request, queryset)
+        from django.contrib.admin.models import DELETION
+
+        return [self._log(request, row, "", trail.Action.ERASE, DELETION) for row in queryset]
+
+    def _log(self, request: HttpRequest, row: Any, message: Any, action: str, flag: int) -> Any:
+        from django.contrib.admin.models import LogEntry
+        from django.contrib.contenttypes.models import ContentType
+
+        trail.record(staff=request.user, action=action, row=row, fields=getattr(request, "_fields_changed", ()))
+        return LogEntry.objects.create(
+            user_id=request.user.pk,  # type: ignore[misc]
+            content_type=ContentType.objects.get_for_model(row, for_concrete_model=False),
+            object_id=row.pk,
+            object_repr=str(row.pk),  # the name of a person would outlive them here
+            action_flag=flag,
+            change_message=json.dumps(message) if isinstance(message, list) else message,
+        )
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        """One row at a time, so that what a model does on deletion is done."""
+        for row in queryset:
+            self.delete_model(request, row)
+
+    # -- help for actions --
+    def export_people(self, request: HttpRequest, row: Any, people: Any) -> HttpResponse:
+        """All that is kept about these persons as a file to download, written down as an export of `row`."""
+        found = privacy.export_people(store=row.store, people=people)
+        trail.record(staff=request.user, action=trail.Action.EXPORT, row=row)
+        answer = JsonResponse(found, json_dumps_params={"ensure_ascii": False, "indent": 2})
+        answer["Content-Disposition"] = f'attachment; filename="customer-{row.pk}.json"'
+        return answer
+
+    def tell(self, request: HttpRequest, text: Any, *, tone: str = "success") -> None:
+        """A message above the next page; tone: success, info, warning, error."""
+        messages.add_message(request, getattr(messages, tone.upper()), text)
