@@ -22,7 +22,7 @@ MEDIA = ("email", "sms", "whatsapp")
 class User(StoreScoped):
     """A registered shopper; never staff, and not AUTH_USER_MODEL. A visitor has no row.
 
-    A contact belongs to whoever verified it: unverified ones reserve nothing and open nothing.
+    A contact belongs to whoever verified it: unverified ones reserve nothing, and open nothing but an unclaimed account.
     """
 
     id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
@@ -95,6 +95,11 @@ class User(StoreScoped):
     def live(self) -> bool:
         """Neither deactivated nor deleted: may log in."""
         return self.deactivated_at is None and self.deleted_at is None
+
+    @property
+    def unclaimed(self) -> bool:
+        """Made by an import and of nobody yet: the first code that one of its contacts proves opens it (ADR 16)."""
+        return self.deleted_at is None and not self.is_email_verified and not self.is_phone_verified
 
     @property
     def phone_parts(self) -> Phone | None:

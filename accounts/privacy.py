@@ -42,7 +42,7 @@ class AccountPeople:
             contact = contacts.parse_email(who) if "@" in who else contacts.parse_phone(store=store, phone=who).e164
         except DomainError:
             return None
-        return selectors.user_by_contact(store=store, contact=contact)
+        return selectors.account_of_contact(store=store, contact=contact)
 
     def erase(self, *, store: Store, person: Person, now: datetime) -> None:
         """Raises NotFound for who is no user and no guest, or none any more."""

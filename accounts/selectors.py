@@ -16,6 +16,7 @@ from storefront.selectors import ShortMemory
 
 from .models import RefreshToken, Session, User
 
+UNCLAIMED = Q(is_email_verified=False, is_phone_verified=False)  # as `User.unclaimed`, for rows that are not erased
 MIN_DIGITS = 4  # of a phone's end that staff look for
 _live_sessions: ShortMemory[bool] = ShortMemory(size=20_000, seconds=lambda: conf().SESSION_CHECK_SECONDS)
 _live_users: ShortMemory[bool] = ShortMemory(size=20_000, seconds=lambda: conf().SESSION_CHECK_SECONDS)
@@ -59,8 +60,28 @@ def user_by_contact(*, store: Store, contact: str) -> User | None:
     return _by_contact(_users(store), contact).first()
 
 
+def _opened_by_code(rows: QuerySet[User], contact: str) -> QuerySet[User]:
+    kind = "email" if "@" in contact else "phone"
+    proved = f"is_{kind}_verified"
+    found = rows.filter(Q(**{proved: True}) | UNCLAIMED, deleted_at=None, **{kind: contact})
+    return found.order_by(f"-{proved}", "created_at", "pk")
+
+
+def account_of_contact(*, store: Store, contact: str) -> User | None:
+    """The account that a code sent to this contact opens, live or deactivated; one query.
+
+    Whoever proved the contact has it. Only where nobody did, an unclaimed account with it is opened, the oldest first.
+    """
+    return _opened_by_code(_users(store), contact).first()
+
+
+def account_of_contact_for_update(*, store: Store, contact: str) -> User | None:
+    """The same, locked until the transaction ends. Who waited for the lock sees what the other one left."""
+    return _opened_by_code(_users(store).select_for_update(of=("self",), no_key=True), contact).first()
+
+
 def user_by_contact_for_update(*, store: Store, contact: str) -> User | None:
-    """The same, locked until the transaction ends."""
+    """Whose verified contact it is, locked until the transaction ends."""
     return _by_contact(_users(store).select_for_update(of=("self",), no_key=True), contact).first()
 
 
@@ -136,10 +157,9 @@ def users_to_import(*, store: Store, emails: Collection[str], phones: Collection
     rows = User.objects.filter(store=store, deleted_at=None).order_by("pk")
     if lock:
         rows = rows.select_for_update(no_key=True)
-    unproved = Q(is_email_verified=False, is_phone_verified=False)
     found = rows.filter(
-        Q(email__in=emails) & (Q(is_email_verified=True) | unproved)
-        | Q(phone__in=phones) & (Q(is_phone_verified=True) | unproved)
+        Q(email__in=emails) & (Q(is_email_verified=True) | UNCLAIMED)
+        | Q(phone__in=phones) & (Q(is_phone_verified=True) | UNCLAIMED)
     )
     return list(found)
 

@@ -5,9 +5,10 @@ Rows are locked in one order everywhere: user, challenge, session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -131,7 +132,7 @@ def start_login(
     *, store: Store, contact: str, channel: str, register_if_missing: bool, network: str, now: datetime
 ) -> Issued:
     """Sends a login code. An unknown contact costs and answers the same, and is told so by message (D-6)."""
-    user = selectors.user_by_contact(store=store, contact=contact)
+    user = selectors.account_of_contact(store=store, contact=contact)
     known = user is not None and user.live
     if not known and not register_if_missing:
         _maybe_reveal(store, network)
@@ -162,7 +163,7 @@ def start_registration(
     `pending` is what a new account starts with: first_name, last_name, the other contact. A `password` is hashed
     whatever becomes of it, so that known contacts take as long as new ones.
     """
-    user = selectors.user_by_contact(store=store, contact=contact)
+    user = selectors.account_of_contact(store=store, contact=contact)
     kept = {name: value for name, value in (pending or {}).items() if value}
     if password:
         kept["password"] = passwords.hashed(password)
@@ -180,7 +181,7 @@ def start_registration(
 
 
 def start_reset(*, store: Store, contact: str, channel: str, network: str, now: datetime) -> Issued:
-    user = selectors.user_by_contact(store=store, contact=contact)
+    user = selectors.account_of_contact(store=store, contact=contact)
     known = user is not None and user.live
     if not known:
         _maybe_reveal(store, network)
@@ -245,15 +246,20 @@ def verify(*, store: Store, shopper: Shopper, token: str, code: str, action: str
         return _settle_contact(store, shopper, challenge, now)
     actions = ENTERING if action in ENTERING else frozenset({action})
     challenge = otp.try_code(store=store, token=token, code=code, actions=actions, now=now)
+    return _twice(partial(_enter_by_code, store, shopper, challenge, now))
+
+
+def _twice(step: Callable[[], Entered]) -> Entered:
+    """For transactions in which a contact becomes somebody's: one that loses to another looks again and finds theirs."""
     try:
-        return _enter_by_code(store, shopper, challenge, now)
-    except IntegrityError:  # somebody else registered the contact or the id a moment ago: the second look finds them
-        return _enter_by_code(store, shopper, challenge, now)
+        return step()
+    except IntegrityError:  # somebody else registered or proved the contact, or took the id, a moment ago
+        return step()
 
 
 @transaction.atomic
 def _enter_by_code(store: Store, shopper: Shopper, challenge: OtpChallenge, now: datetime) -> Entered:
-    user = selectors.user_by_contact_for_update(store=store, contact=challenge.contact)
+    user = selectors.account_of_contact_for_update(store=store, contact=challenge.contact)
     otp.consume(challenge=challenge, now=now)
     if user is None:
         if challenge.action != Action.REGISTER:
@@ -261,6 +267,8 @@ def _enter_by_code(store: Store, shopper: Shopper, challenge: OtpChallenge, now:
         user = _register(store, shopper, challenge, now)
     elif not user.live:
         raise errors.CodeExpired(field="otp")
+    elif user.unclaimed:
+        _claim(store, user, challenge, now)
     return enter(store=store, shopper=shopper, user=user, method=METHODS[challenge.channel], now=now)
 
 
@@ -295,11 +303,37 @@ def _register(store: Store, shopper: Shopper, challenge: OtpChallenge, now: date
         created_at=now,
     )
     user.save(force_insert=True)
-    sessions.log(store=store, kind=SecurityEvent.Kind.REGISTERED, user_id=user.pk, now=now)
-    events.send("shopper.registered", store=store, user_id=user.pk, customer_id=customer.pk)
+    _registered(store, user, kind, now)
+    return user
+
+
+def _claim(store: Store, user: User, challenge: OtpChallenge, now: datetime) -> None:
+    """Gives an imported account, whose row is locked, to whoever has just proved one of its contacts (ADR 16).
+
+    What they gave with their registration fills what the import left empty.
+    """
+    pending: Mapping[str, str] = challenge.pending
+    kind = challenge.contact_kind
+    for name in ("first_name", "last_name", "email", "phone"):
+        setattr(user, name, getattr(user, name) or pending.get(name, ""))
+    setattr(user, f"is_{kind}_verified", True)
+    if pending.get("password"):
+        user.password, user.login_methods = pending["password"], ["password"]
+    user.save(
+        update_fields=[
+            "first_name", "last_name", "email", "phone", "is_email_verified", "is_phone_verified", "password",
+            "login_methods", "modified_at",
+        ]
+    )  # fmt: skip
+    _join_inviting(store, user, challenge.contact, now)
+    _registered(store, user, kind, now, imported=True)
+
+
+def _registered(store: Store, user: User, kind: str, now: datetime, **details: Any) -> None:
+    sessions.log(store=store, kind=SecurityEvent.Kind.REGISTERED, user_id=user.pk, now=now, **details)
+    events.send("shopper.registered", store=store, user_id=user.pk, customer_id=user.customer_id)
     if kind == "email":
         messaging.queue(store=store, to=user.email, channel="email", template="welcome")
-    return user
 
 
 def enter(*, store: Store, shopper: Shopper, user: User, method: str, now: datetime) -> Entered:
@@ -470,16 +504,21 @@ def reset_password(
     passwords.require_acceptable(password=password, context=[store.name], field="new_password")
     challenge = otp.try_code(store=store, token=token, code=code, actions={Action.RESET_PASSWORD.value}, now=now)
     passwords.require_acceptable(password=password, context=[challenge.contact], field="new_password")
-    encoded = passwords.hashed(password)
-    with transaction.atomic():
-        user = selectors.user_by_contact_for_update(store=store, contact=challenge.contact)
-        otp.consume(challenge=challenge, now=now)
-        if user is None or not user.live:
-            raise errors.CodeExpired(field="otp")
-        _set_password(store, user, encoded)
-        sessions.log(store=store, kind=SecurityEvent.Kind.PASSWORD_RESET, user_id=user.pk, now=now)
-        sessions.end_all(store=store, user_ids=[user.pk], reason=Session.End.PASSWORD, now=now)
-        return enter(store=store, shopper=shopper, user=user, method=METHODS[challenge.channel], now=now)
+    return _twice(partial(_reset_password, store, shopper, challenge, passwords.hashed(password), now))
+
+
+@transaction.atomic
+def _reset_password(store: Store, shopper: Shopper, challenge: OtpChallenge, encoded: str, now: datetime) -> Entered:
+    user = selectors.account_of_contact_for_update(store=store, contact=challenge.contact)
+    otp.consume(challenge=challenge, now=now)
+    if user is None or not user.live:
+        raise errors.CodeExpired(field="otp")
+    if user.unclaimed:
+        _claim(store, user, challenge, now)
+    _set_password(store, user, encoded)
+    sessions.log(store=store, kind=SecurityEvent.Kind.PASSWORD_RESET, user_id=user.pk, now=now)
+    sessions.end_all(store=store, user_ids=[user.pk], reason=Session.End.PASSWORD, now=now)
+    return enter(store=store, shopper=shopper, user=user, method=METHODS[challenge.channel], now=now)
 
 
 def change_password(*, store: Store, shopper: Shopper, old: str, new: str, confirmation: str, now: datetime) -> Pair:
