@@ -188,9 +188,11 @@ def bank_accounts(*, store: Store, customer_id: str, kind: str = "") -> QuerySet
     return (rows.filter(type=kind) if kind else rows).order_by("-created_at", "-pk")
 
 
-def bank_account(*, store: Store, customer_id: str, account_id: str) -> BankAccount:
-    """One query. Raises BankAccountNotFound."""
-    found = bank_accounts(store=store, customer_id=customer_id).filter(pk=account_id).first()
+def bank_account(*, store: Store, customer_id: str, account_id: str, lock: bool = False) -> BankAccount:
+    """One query. `lock` holds the account until the transaction ends, against what its bank says meanwhile.
+    Raises BankAccountNotFound."""
+    rows = bank_accounts(store=store, customer_id=customer_id).filter(pk=account_id)
+    found = (rows.select_for_update() if lock else rows).first()
     if found is None:
         raise BankAccountNotFound
     return found

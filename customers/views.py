@@ -48,21 +48,25 @@ class CustomerViewSet(StoreViewSet):
 
     inputs = {"create": serializers.CustomerIn}
 
-    def create(self, request: Request, **url: str) -> Response:
+    def create(self, request: Request, **url: str) -> Any:
         self.brake("customer_create", self.shopper.user_id)
         self.brake("customer_create_network")
         data = self.read(request)
         if self.shopper.is_logged_in and data.get("business") is not None:
             require_primary(self.shopper, field="business")
-        row, address = services.give_details(
-            store=self.store,
-            shopper=self.shopper,
-            business_sent=data.get("business"),
-            address_sent=data.get("address"),
-            now=timezone.now(),
-        )
-        detail = serializers.customer_detail(row, shopper=self.shopper, address=address)
-        return Reply({"customer_detail": detail}, message=_("Thank you, your details are saved."))
+
+        def give(_id: str) -> Response:
+            row, address = services.give_details(
+                store=self.store,
+                shopper=self.shopper,
+                business_sent=data.get("business"),
+                address_sent=data.get("address"),
+                now=timezone.now(),
+            )
+            detail = serializers.customer_detail(row, shopper=self.shopper, address=address)
+            return Reply({"customer_detail": detail}, message=_("Thank you, your details are saved."))
+
+        return self.once(give)
 
 
 class OwnDetailsViewSet(OwnCustomerViewSet):
@@ -89,9 +93,13 @@ class AddressViewSet(OwnCustomerViewSet):
         shown = [selectors.shown(row, shopper=self.shopper) for row in rows]
         return Reply({"addresses": shown, "pagination": page.pagination(total)}, message=_("Your addresses."))
 
-    def create(self, request: Request, **url: str) -> Response:
-        row = book.create(**self.where, data=self.read(request), now=timezone.now())
-        return self._out(row, _("The address is saved."))
+    def create(self, request: Request, **url: str) -> Any:
+        data = self.read(request)
+
+        def create(_id: str) -> Response:
+            return self._out(book.create(**self.where, data=data, now=timezone.now()), _("The address is saved."))
+
+        return self.once(create)
 
     def retrieve(self, request: Request, address_id: str, **url: str) -> Response:
         return self._out(selectors.address_row(**self.where, address_id=address_id), _("Your address."))

@@ -42,19 +42,25 @@ def create(
     bank_account_number: str,
     bank_beneficiary_name: str,
     now: datetime,
+    mandate_id: str = "",
 ) -> Mandate:
     """A new mandate, in whatever state its provider puts it; its largest debit is the limit of one order of the
     customer's credit line, or the provider's choice while that has none.
 
-    Raises CreditLineNotEligible, ProviderNotAvailable, MandateRefused, Unavailable; nothing is written then.
+    Repeating a call with its `mandate_id` gives that same mandate, also when the first one was cut off after the
+    provider had made it. Raises CreditLineNotEligible, ProviderNotAvailable, MandateRefused, Unavailable; nothing is
+    written then.
     """
+    mandate_id = mandate_id or new_id()
+    made = Mandate.objects.select_related("provider").filter(store=store, customer_id=customer_id, pk=mandate_id)
+    if (existing := made.first()) is not None:
+        return existing
     line = selectors.credit_line(store=store, customer_id=customer_id)
     if line is None or not line.is_eligible:
         raise errors.CreditLineNotEligible
     provider = selectors.active_provider(store=store, slug=service_provider_slug, field="service_provider_slug")
     if not gateways.takes_mandates(provider):
         raise errors.ProviderNotAvailable(field="service_provider_slug")
-    mandate_id = new_id()
     try:
         holder = saved.holder(store=store, provider=provider, customer_id=customer_id)
         facts: MandateFacts = gateways.call(
@@ -90,7 +96,9 @@ def create(
     )
     _take(row, facts, now)
     with transaction.atomic():
-        if not selectors.is_gone(store=store, customer_id=customer_id):
+        if not selectors.is_gone(store=store, customer_id=customer_id):  # holds the customer, so a twin waits here
+            if (existing := made.first()) is not None:
+                return existing
             row.save(force_insert=True)
             return row
         errands.send(store=store, provider=provider, kind=Errand.Kind.REVOKE_MANDATE, reference=facts.reference)

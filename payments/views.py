@@ -5,6 +5,7 @@ The path names the caller's customer or, as older clients send it, their user; a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import timezone
@@ -62,7 +63,12 @@ class MandateViewSet(CustomerViewSet):
         where = self.customer(customer_id)
         data = self.read(request)
         self.brake("mandate_create", where["customer_id"])
-        return self._answer(mandates.create(**where, **data, now=timezone.now()), _("Your mandate was asked for."))
+
+        def create(mandate_id: str) -> Response:
+            row = mandates.create(**where, **data, mandate_id=mandate_id, now=timezone.now())
+            return self._answer(row, _("Your mandate was asked for."))
+
+        return self._once(create)
 
     def retrieve(self, request: Request, store_id: str, customer_id: str, mandate_id: str) -> Response:
         where = self.customer(customer_id)
@@ -77,13 +83,21 @@ class MandateViewSet(CustomerViewSet):
         return self._answer(mandates.change(**where, **self.read(request)), _("Your mandate was changed."))
 
     def pause(self, request: Request, store_id: str, customer_id: str, mandate_id: str) -> Response:
-        return self._answer(mandates.pause(**self._step(customer_id, mandate_id)), _("Your mandate is paused."))
+        where = self._step(customer_id, mandate_id)
+        return self._once(lambda _id: self._answer(mandates.pause(**where), _("Your mandate is paused.")))
 
     def resume(self, request: Request, store_id: str, customer_id: str, mandate_id: str) -> Response:
-        return self._answer(mandates.resume(**self._step(customer_id, mandate_id)), _("Your mandate is active again."))
+        where = self._step(customer_id, mandate_id)
+        return self._once(lambda _id: self._answer(mandates.resume(**where), _("Your mandate is active again.")))
 
     def revoke(self, request: Request, store_id: str, customer_id: str, mandate_id: str) -> Response:
-        return self._answer(mandates.revoke(**self._step(customer_id, mandate_id)), _("Your mandate is revoked."))
+        where = self._step(customer_id, mandate_id)
+        return self._once(lambda _id: self._answer(mandates.revoke(**where), _("Your mandate is revoked.")))
+
+    def _once(self, call: Callable[[str], Response]) -> Response:
+        """Providers are asked outside of transactions."""
+        found: Response = self.once(call, outside=True)
+        return found
 
     def _step(self, customer_id: str, mandate_id: str) -> dict[str, Any]:
         where = self.customer(customer_id)

@@ -6,15 +6,17 @@ A view says who may call it with `access`, one value or one per action, and answ
 from __future__ import annotations
 
 import enum
+import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -26,11 +28,12 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
-from storefront import errors, limits, selectors, wire
+from storefront import errors, idempotency, limits, selectors, wire
 from storefront.codecs import Body, EnvelopeRenderer
 from storefront.conf import limit_rules
 from storefront.contracts import Shopper
 from storefront.errors import DomainError
+from storefront.ids import new_id
 from storefront.models import Store
 from storefront.plugs import plug
 from storefront.selectors import KeyHolder
@@ -135,6 +138,25 @@ class StoreViewSet(ViewSetMixin, APIView):
         assert self.action is not None
         return dict(_reader(self.inputs[self.action]).run_validation(request.data))  # type: ignore[arg-type]
 
+    def once(self, call: Callable[[str], Response], *, outside: bool = False) -> Any:
+        """`call(id)` for this request, or the answer of its caller's first one with the same `Idempotency-Key`.
+
+        `id` is a fresh one for what is made. `call` runs in a transaction with the key; `outside` of one where it asks
+        a provider or takes files in (`storefront.idempotency`). Read and check the body first.
+        """
+        request = self.request
+        key = request.headers.get("Idempotency-Key")
+        where: dict[str, Any] = {
+            "store": self.store,
+            "caller": self.shopper.user_id,
+            "route": f"{request.method} {request.path}",
+            "key": key,
+            "body": _comparable(request.data) if key else None,
+        }
+        if outside:
+            return idempotency.once_outside(**where, call=call)
+        return idempotency.once(**where, call=lambda: call(new_id()))
+
     @property
     def network(self) -> str:
         return limits.network_of(self.request)
@@ -181,6 +203,24 @@ _NEGOTIATION = _Negotiation()
 @cache
 def _reader(serializer: type[BaseSerializer[Any]]) -> BaseSerializer[Any]:
     return serializer()
+
+
+def _comparable(data: Any) -> Any:
+    """A body by which two requests can be held against each other: files by their contents."""
+    if not isinstance(data, QueryDict):
+        return data
+    return {
+        name: [_digest(value) if isinstance(value, UploadedFile) else value for value in values]
+        for name, values in data.lists()
+    }
+
+
+def _digest(file: UploadedFile) -> str:
+    found = hashlib.sha256(str(file.name).encode())
+    for chunk in file.chunks():
+        found.update(chunk)
+    file.seek(0)
+    return found.hexdigest()
 
 
 class UploadViewSet(StoreViewSet):

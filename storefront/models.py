@@ -342,6 +342,8 @@ class IdempotencyRecord(StoreScoped):
     request_hash = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)  # null while the first call runs
     body = models.BinaryField(default=bytes)
+    effect_id = models.CharField(max_length=ID_LENGTH, blank=True)  # of what the call makes, where it asks others
+    claimed_until = models.DateTimeField(null=True)  # then a call that asks others counts as dead
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
 

@@ -50,24 +50,28 @@ class Reviews(UploadViewSet):
             message=_("Reviews."),
         )
 
-    def create(self, request: Request, product_id: str, **url: Any) -> Reply:
+    def create(self, request: Request, product_id: str, **url: Any) -> Any:
         self.brake("upload", self.shopper.user_id)
         product = self._product(product_id)
         data = self.read(request)
         if data["user_id"] != self.shopper.user_id:
             raise Invalid(_("You can write reviews in your own name only."), field="user_id")
-        services.write(
-            store=self.store,
-            product_id=product.pk,
-            user_id=self.shopper.user_id,
-            name=serializers.shown_name(self.shopper.claims),
-            order_number=data["order_number"],
-            rating=data["rating"],
-            review_text=data.get("review_text") or "",
-            images=data.get("images") or [],
-            videos=data.get("videos") or [],
-        )
-        return Reply(message=_("Thank you. Your review is shown once we have read it."))
+
+        def write(_id: str) -> Reply:
+            services.write(
+                store=self.store,
+                product_id=product.pk,
+                user_id=self.shopper.user_id,
+                name=serializers.shown_name(self.shopper.claims),
+                order_number=data["order_number"],
+                rating=data["rating"],
+                review_text=data.get("review_text") or "",
+                images=data.get("images") or [],
+                videos=data.get("videos") or [],
+            )
+            return Reply(message=_("Thank you. Your review is shown once we have read it."))
+
+        return self.once(write, outside=True)
 
     def _product(self, reference: str) -> Product:
         found = selectors.product(store=self.store, reference=reference)

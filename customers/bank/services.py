@@ -94,8 +94,9 @@ def update(
     BankAccountNotEditable, BankAccountNotFound.
     """
     selectors.customer_for_update(store=store, customer_id=customer_id)
-    row = selectors.bank_account(store=store, customer_id=customer_id, account_id=account_id)
+    row = selectors.bank_account(store=store, customer_id=customer_id, account_id=account_id, lock=True)
     before = _facts(row)
+    written = {"is_default", "modified_at"}  # what a bank says meanwhile stays, unless it is taken away here
     sent = {name: changes[name] for name in before if changes.get(name) is not None}
     if sent.get("account_number") == masked(row):
         del sent["account_number"]
@@ -106,15 +107,18 @@ def update(
         facts = _checked(before | sent)
         if facts != before:
             _fill(row, facts)
+            written |= {"account_name", "bank_name", "ifsc_code", "number_encrypted", "number_hash", "last4"}
             if any(facts[name] != before[name] for name in ("account_name", "account_number", "ifsc_code")):
                 row.check_state, row.check_reference, row.verified_at = Check.NONE, "", None
-            same = selectors.bank_accounts(store=store, customer_id=customer_id).filter(number_hash=row.number_hash)
+                written |= {"check_state", "check_reference", "verified_at"}
+            hashes = crypto.keyed_hashes("bank-account", row.store_id, row.ifsc_code, row.number)
+            same = selectors.bank_accounts(store=store, customer_id=customer_id).filter(number_hash__in=hashes)
             if same.exclude(pk=row.pk).exists():
                 raise BankAccountExists(field="account_number")
     if changes.get("is_default") is not None:
         _set_default(row, bool(changes["is_default"]))
     row.modified_at = now
-    row.save(force_update=True)
+    row.save(update_fields=written)
     return row
 
 

@@ -33,8 +33,11 @@ class BankAccountViewSet(OwnCustomerViewSet):
         shown = [serializers.bank_account(row) for row in rows]
         return Reply({"bank_accounts": shown}, message=_("Your bank accounts."))
 
-    def create(self, request: Request, **url: str) -> Response:
+    def create(self, request: Request, **url: str) -> Any:
         data = self.read(request)
+        return self.once(lambda _id: self._create(data), outside=data["account_type"] == BankAccount.Type.INBOUND)
+
+    def _create(self, data: dict[str, Any]) -> Response:
         if data["account_type"] == BankAccount.Type.OUTBOUND:
             row = services.add_outbound(**self.where, sent=data, now=timezone.now())
             return self._out(row, _("The bank account is saved."))

@@ -36,19 +36,23 @@ class DocumentViewSet(OwnCustomerViewSet, UploadViewSet):
         rows = selectors.documents(**self.where)
         return Reply({"documents": [self._shown(row, now) for row in rows]}, message=_("Your documents."))
 
-    def create(self, request: Request, **url: str) -> Response:
+    def create(self, request: Request, **url: str) -> Any:
         self.brake("upload", self.shopper.user_id)
         data = self.read(request)
-        row = services.submit(
-            **self.where,
-            by=self.shopper.user_id,
-            type_id=data["kyc_document_id"],
-            number=data["document_number"],
-            note=data.get("note") or "",
-            file=data.get("file"),
-            now=timezone.now(),
-        )
-        return self._out(row, _("Thank you, we have your document."))
+
+        def submit(_id: str) -> Response:
+            row = services.submit(
+                **self.where,
+                by=self.shopper.user_id,
+                type_id=data["kyc_document_id"],
+                number=data["document_number"],
+                note=data.get("note") or "",
+                file=data.get("file"),
+                now=timezone.now(),
+            )
+            return self._out(row, _("Thank you, we have your document."))
+
+        return self.once(submit, outside=True)
 
     def retrieve(self, request: Request, document_id: str, **url: str) -> Response:
         return self._out(selectors.document(**self.where, document_id=document_id), _("Your document."))

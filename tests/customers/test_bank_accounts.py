@@ -12,6 +12,7 @@ from customers import selectors
 from customers.bank import services
 from customers.errors import BankAccountExists, BankAccountNotFound
 from customers.models import BankAccount
+from storefront.contracts import BankCheck
 from storefront.models import Store
 from tests.conftest import Api
 from tests.contract import assert_is_error, assert_matches
@@ -25,6 +26,7 @@ ACCOUNT = {
     "ifsc_code": "HDFC0000123",
     "bank_name": "HDFC Bank",
 }
+ACCOUNT_FACTS = {name: value for name, value in ACCOUNT.items() if name != "account_type"}
 INBOUND = {"account_type": "inbound", "service_provider_slug": "sandbox"}
 
 
@@ -273,3 +275,73 @@ def test_there_is_an_end_to_accounts(shopper: Api, path: str, monkeypatch: Any) 
     monkeypatch.setattr(services, "MAX_ACCOUNTS", 1)
     save(shopper, path)
     assert_is_error(shopper.post(path, ACCOUNT | {"account_number": "501000123450"}), 400, "too_many_bank_accounts")
+
+
+# --- a change beside what the bank says -------------------------------------------------------------------------------
+def between(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
+    """Runs `act` once, after a change has read the account and before it writes it."""
+    checked = services._checked
+    acts = [act]
+
+    def check(sent: Any) -> dict[str, str]:
+        if acts:
+            acts.pop()()
+        return checked(sent)
+
+    monkeypatch.setattr(services, "_checked", check)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"is_default": True, "bank_name": "HDFC"}, True),
+        ({"bank_name": "HDFC Bank Ltd"}, True),
+        ({"account_name": "A. Rao"}, False),
+        ({"account_number": "501000999999"}, False),
+        ({"ifsc_code": "HDFC0000999"}, False),
+    ],
+)
+def test_what_the_bank_says_while_an_account_is_changed_stays_only_if_it_is_still_that_account(
+    shopper: Api, path: str, store: Store, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], kept: bool
+) -> None:
+    saved = save(shopper, path)
+    row = BankAccount.objects.get()
+    between(monkeypatch, lambda: services._settle(row, BankCheck(status="verified", reference="ref-1"), timezone.now()))
+    where = {"store": store, "customer_id": row.customer_id, "account_id": saved["id"]}
+    services.update(**where, changes=changes, now=timezone.now())
+    row = BankAccount.objects.get()
+    assert row.is_verified is kept
+    assert row.check_reference == ("ref-1" if kept else "")
+    assert (row.verified_at is not None) is kept
+    assert services._facts(row) == ACCOUNT_FACTS | {name: changes[name] for name in changes if name != "is_default"}
+
+
+@pytest.mark.parametrize("changes", [{"account_number": "501000999999"}, {"account_name": "A. Rao"}])
+def test_a_bank_that_answers_after_the_change_verifies_nothing(
+    shopper: Api, path: str, store: Store, changes: dict[str, Any]
+) -> None:
+    saved = save(shopper, path)
+    asked_about = BankAccount.objects.get()
+    where = {"store": store, "customer_id": asked_about.customer_id, "account_id": saved["id"]}
+    services.update(**where, changes=changes, now=timezone.now())
+    services._settle(asked_about, BankCheck(status="verified"), timezone.now())
+    assert not BankAccount.objects.get().is_verified
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_and_answers_of_the_bank_in_parallel_lose_neither(store: Store, shopper: Api, path: str) -> None:
+    for _round in range(5):
+        BankAccount.objects.all().delete()
+        saved = save(shopper, path)
+        row = BankAccount.objects.get()
+        where = {"store": store, "customer_id": row.customer_id, "account_id": saved["id"]}
+
+        def act(number: int, row: BankAccount = row, where: Any = where) -> None:
+            if number % 2:
+                services._settle(row, BankCheck(status="verified", reference="ref-1"), timezone.now())
+            else:
+                services.update(**where, changes={"bank_name": f"Bank {number}"}, now=timezone.now())
+
+        in_parallel(act, 6)
+        row.refresh_from_db()
+        assert row.is_verified and row.bank_name.startswith("Bank ")

@@ -247,3 +247,66 @@ def test_braked_by_customer(shopper: Any, line: CreditLine, configure: Any) -> N
 def test_the_database_refuses_what_cannot_be(shopper: Any, mandate: dict[str, Any], change: dict[str, Any]) -> None:
     with pytest.raises((IntegrityError, DataError)), transaction.atomic():
         Mandate.objects.update(**change)
+
+
+# --- repeats ----------------------------------------------------------------------------------------------------------
+def test_a_mandate_that_is_asked_for_again_with_its_key_is_made_once(shopper: Any, line: CreditLine) -> None:
+    path = f"{shopper.path}/mandates"
+    first = shopper.post(path, mandate_body(), Idempotency_Key="m-1")
+    again = shopper.post(path, mandate_body(), Idempotency_Key="m-1")
+    assert (first.status_code, first.content) == (200, again.content)
+    assert Mandate.objects.count() == SandboxRecord.objects.filter(kind="mandate").count() == 1
+    other = shopper.post(path, mandate_body("50100000000009"), Idempotency_Key="m-1")
+    assert_is_error(other, 400, "idempotency_key_reused", "Idempotency-Key")
+    assert shopper.post(path, mandate_body(), Idempotency_Key="m-2").status_code == 200
+    assert Mandate.objects.count() == 2
+
+
+def test_a_mandate_whose_answer_was_cut_off_is_the_same_one_when_asked_for_again(
+    shopper: Any, line: CreditLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{shopper.path}/mandates"
+    made = Sandbox.create_mandate
+
+    def cut_off(self: Sandbox, **arguments: Any) -> Any:
+        made(self, **arguments)
+        raise TimeoutError
+
+    monkeypatch.setattr(Sandbox, "create_mandate", cut_off)
+    assert_is_error(shopper.post(path, mandate_body(), Idempotency_Key="m-1"), 503, "temporarily_unavailable")
+    assert not Mandate.objects.exists()
+    monkeypatch.setattr(Sandbox, "create_mandate", made)
+    answer = shopper.post(path, mandate_body(), Idempotency_Key="m-1")
+    assert answer.status_code == 200
+    row, record = Mandate.objects.get(), SandboxRecord.objects.get(kind="mandate")
+    assert row.reference == record.reference
+    assert answer.json()["content"]["mandate"]["id"] == row.pk
+
+
+def test_a_mandate_of_that_id_is_given_back_and_nobody_is_asked(
+    shopper: Any, line: CreditLine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = shopper.post(f"{shopper.path}/mandates", mandate_body()).json()["content"]["mandate"]
+    monkeypatch.delattr(Sandbox, "create_mandate")
+    where = {"store": store, "customer_id": shopper.customer_id, "now": timezone.now()}
+    assert mandates.create(**where, **mandate_body(), mandate_id=made["id"]).pk == made["id"]
+    assert Mandate.objects.count() == 1
+
+
+def test_a_refused_mandate_may_be_put_right_under_the_same_key(shopper: Any, line: CreditLine) -> None:
+    path = f"{shopper.path}/mandates"
+    assert_is_error(shopper.post(path, mandate_body("50100000000005"), Idempotency_Key="m-1"), 400, "mandate_refused")
+    assert shopper.post(path, mandate_body(), Idempotency_Key="m-1").status_code == 200
+    assert Mandate.objects.count() == 1
+
+
+@pytest.mark.parametrize("step", ["pause", "revoke"])
+def test_a_step_that_is_repeated_with_its_key_is_answered_as_the_first_time(
+    shopper: Any, mandate: dict[str, Any], step: str
+) -> None:
+    path = f"{shopper.path}/mandates/{mandate['id']}/{step}"
+    first = shopper.post(path, Idempotency_Key="s-1")
+    assert first.status_code == 200
+    assert shopper.post(path, Idempotency_Key="s-1").content == first.content
+    assert shopper.post(path).status_code == 400  # without the key it is another call, and too late
+    assert Mandate.objects.get().version == 2
