@@ -215,7 +215,7 @@ def _comparable(data: Any) -> Any:
     }
 
 
-def _digest(file: UploadedFile) -> str:
+def _digest(file: UploadedFile[Any]) -> str:
     found = hashlib.sha256(str(file.name).encode())
     for chunk in file.chunks():
         found.update(chunk)
