@@ -5,7 +5,6 @@
 export PORT
 
 PYTHON := .venv/bin/python
-APPS := accounts carts catalog config customers engagement fulfillment messaging payments promotions storefront wallets
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -40,12 +39,9 @@ lock: ## Pin requirements*.in with hashes into requirements*.txt
 	    --no-emit-index-url --no-emit-find-links --no-header $(ARGS) -o $$name.txt $$name.in || exit 1; \
 	done
 
-messages: ## Collect and compile the texts of every language (needs GNU gettext)
+messages: ## Collect and compile what shoppers read, in every language
 	@sh scripts/setup.sh requirements-dev.txt
-	@for app in $(APPS); do \
-	  [ -d $$app/locale ] || continue; \
-	  (cd $$app && ../$(PYTHON) ../manage.py makemessages --all --no-wrap --add-location file && ../$(PYTHON) ../manage.py compilemessages) || exit 1; \
-	done
+	@exec $(PYTHON) scripts/messages.py $(ARGS)
 
 clean: ## Remove the environment and this checkout's data (the demo store among them)
 	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseNotModified
+from django.utils.translation import get_language
 from rest_framework.request import Request
 
 from storefront import origin
@@ -24,7 +25,7 @@ _seen: dict[str, str] = {}  # the version of each store that this process met la
 
 
 def cacheable(action: Action) -> Action:
-    """An action of a `CatalogViewSet` whose answer depends on the address, the store and the price group only."""
+    """An action of a `CatalogViewSet` whose answer depends on the address, the store, the price group and the language only."""
 
     @wraps(action)
     def answer(self: Any, request: Request, **url: Any) -> HttpResponse:
@@ -61,6 +62,7 @@ def _tag(view: Any, request: Request) -> str:
         "",
         origin.current(),
         promotions.version(store=store),
+        get_language() or "",
         request.get_full_path(),
     )
     return f'W/"{hashlib.blake2b(chr(31).join(parts).encode(), digest_size=12).hexdigest()}"'

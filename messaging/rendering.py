@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils import translation
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
@@ -101,7 +102,8 @@ def render(
     is_email = channel == ChannelName.EMAIL
     text, html = fill(words.text, values), _html(words, values, store) if is_email else ""
     if opt_out_url and is_email:
-        ending = _("Unsubscribe")
+        with translation.override(words.language):
+            ending = _("Unsubscribe")
         text = f"{text}\n\n{ending}: {opt_out_url}"
         html = _with_link(html, ending, opt_out_url)
     return RenderedMessage(

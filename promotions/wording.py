@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from storefront.contracts import Sellable, Sku
-from storefront.money import Currency
+from storefront.money import Currency, shown
 from storefront.plugs import plug
 
 from .engine.basket import Basket, Effect
@@ -59,7 +59,7 @@ def look_up(store_id: str, targets: list[Target], known: Names) -> Names:
 
 
 def money(amount: Decimal, currency: Currency) -> str:
-    return f"{currency.symbol}{amount:,.{currency.exponent}f}"
+    return shown(amount, currency)
 
 
 def savings(effect: Effect, saving: Decimal, basket: Basket, names: Names, currency: Currency) -> str:

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -28,7 +30,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
-from storefront import errors, idempotency, limits, selectors, wire
+from storefront import errors, idempotency, languages, limits, selectors, wire
 from storefront.codecs import Body, EnvelopeRenderer
 from storefront.conf import limit_rules
 from storefront.contracts import Shopper
@@ -118,6 +120,7 @@ class StoreViewSet(ViewSetMixin, APIView):
         if accept and "*/*" not in accept and "application/" not in accept:
             raise errors.NotAcceptable
         self.store = selectors.store(self.kwargs["store_id"])
+        languages.speak(languages.asked(request._request) or languages.spoken(self.store.language))
         if self.action is None:  # no handler: 405, whoever asks
             return
         access = self.access if isinstance(self.access, Access) else self.access[self.action]
@@ -136,7 +139,7 @@ class StoreViewSet(ViewSetMixin, APIView):
         context: what depends on the store or the shopper is the service's to check.
         """
         assert self.action is not None
-        return dict(_reader(self.inputs[self.action]).run_validation(request.data))  # type: ignore[arg-type]
+        return dict(_reader(self.inputs[self.action], get_language()).run_validation(request.data))  # type: ignore[arg-type]
 
     def once(self, call: Callable[[str], Response], *, outside: bool = False) -> Any:
         """`call(id)` for this request, or the answer of its caller's first one with the same `Idempotency-Key`.
@@ -181,7 +184,8 @@ class StoreViewSet(ViewSetMixin, APIView):
             response.accepted_renderer = _RENDERER
             response.accepted_media_type = "application/json"
             response.renderer_context = {}  # type: ignore[attr-defined]
-        response["Vary"] = "Authorization, X-Api-Key, x-customer-group-id, Origin"
+        response["Vary"] = "Authorization, X-Api-Key, x-customer-group-id, Accept-Language, Origin"
+        response["Content-Language"] = get_language() or settings.LANGUAGE_CODE
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
         return response
@@ -201,7 +205,8 @@ _NEGOTIATION = _Negotiation()
 
 
 @cache
-def _reader(serializer: type[BaseSerializer[Any]]) -> BaseSerializer[Any]:
+def _reader(serializer: type[BaseSerializer[Any]], language: str | None) -> BaseSerializer[Any]:
+    """One for each language: DRF's messages with a figure in them stay in the language in which they were first read."""
     return serializer()
 
 

@@ -110,6 +110,7 @@ class Conf:
     STORE_MAX_AGE: int = 60  # the same for what the key alone reads of the store itself
     PLACES_MAX_AGE: int = 3600  # and for states and postal codes, which hardly ever change
     STORE_CACHE_SECONDS: int = 5
+    LANGUAGES: tuple[str, ...] = ("en", "hi")  # in which the API answers; each needs its catalogues
     # brakes
     LIMITS: dict[str, str] = field(default_factory=dict)  # over DEFAULT_LIMITS
     LIMITS_ENABLED: bool = True

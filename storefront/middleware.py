@@ -12,8 +12,9 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404
+from django.utils import translation
 
-from storefront import errors, origin, wire
+from storefront import errors, languages, origin, wire
 from storefront.conf import conf
 from storefront.errors import DomainError
 
@@ -38,7 +39,7 @@ class StorefrontMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             if request.path_info.startswith(API_PREFIX):
-                response = self._api(request)
+                response = self._in_language(request)
             else:
                 response = self.get_response(request)
             response["X-Request-Id"] = request_id
@@ -55,6 +56,15 @@ class StorefrontMiddleware:
             return response
         finally:
             structlog.contextvars.unbind_contextvars("request_id")
+
+    def _in_language(self, request: HttpRequest) -> HttpResponse:
+        before = translation.get_language()
+        languages.speak(languages.asked(request) or settings.LANGUAGE_CODE)
+        try:
+            return self._api(request)
+        finally:
+            if translation.get_language() != before:  # a view may have gone over to its store's
+                translation.activate(before) if before else translation.deactivate_all()
 
     def _api(self, request: HttpRequest) -> HttpResponse:
         origin.remember(request)

@@ -5,6 +5,7 @@ Pure: no Django, no clock, no I/O (decision D-3).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -41,6 +42,19 @@ def rounded(amount: Decimal, currency: Currency) -> Decimal:
 def number(amount: Decimal) -> float:
     """The JSON number of an amount. Only serializers call this; two-decimal amounts survive it exactly."""
     return float(amount)
+
+
+_BEFORE_PAIRS = re.compile(r"(?<=\d)(?=(?:\d\d)*\d{3}$)")
+_LAKHS = frozenset({"BDT", "INR", "NPR"})  # currencies whose readers group digits as 12,34,567
+
+
+def shown(amount: Decimal, currency: Currency) -> str:
+    """An amount to be read by people: "₹1,23,456.00". Nothing is rounded away but what the currency cannot pay."""
+    text = f"{abs(amount):,.{currency.exponent}f}"
+    whole, point, fraction = text.partition(".")
+    if currency.code in _LAKHS:
+        whole = _BEFORE_PAIRS.sub(",", whole.replace(",", ""))
+    return f"{'-' if amount < 0 else ''}{currency.symbol}{whole}{point}{fraction}"
 
 
 def percent_of(part: Decimal, whole: Decimal) -> Decimal:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from storefront.admin_base import SwitchWidget, TextWidget
 from storefront.models import CustomerGroup, Store
+from storefront.money import shown
 
 from .. import services
 from ..models import Price, Variant
@@ -36,7 +37,7 @@ def money(store: Store, amount: Decimal | None) -> str:
     """An amount with the store's symbol and decimals."""
     if amount is None:
         return "–"
-    return f"{store.currency_symbol}{amount:,.{store.currency_exponent}f}"
+    return shown(amount, store.currency)
 
 
 class OfferForm(forms.ModelForm):  # type: ignore[type-arg]

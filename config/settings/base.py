@@ -181,6 +181,7 @@ STOREFRONT = {
     "PASSWORD_PARALLEL": env.int("PASSWORD_PARALLEL", default=1),
     "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
+    "LANGUAGES": tuple(env.list("API_LANGUAGES", default=["en", "hi"])),
     "SWEEP_SECONDS": env.int("SWEEP_SECONDS", default=5),
     "MESSAGE_LEASE_SECONDS": env.int("MESSAGE_LEASE_SECONDS", default=20),
     "MESSAGE_TIMEOUT_SECONDS": env.float("MESSAGE_TIMEOUT_SECONDS", default=8.0),

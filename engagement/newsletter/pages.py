@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
@@ -10,7 +11,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
-from storefront import limits
+from storefront import languages, limits
 from storefront import selectors as kernel
 from storefront.errors import StoreNotFound, TooManyRequests
 from storefront.models import Store
@@ -57,7 +58,8 @@ class LinkPage(View):
         services.unsubscribe(store=store, sealed=sealed, source=source, network=network)
 
     def _page(self, request: HttpRequest, store: Store | None, step: str, status: int = 200) -> HttpResponse:
-        with translation.override(store.language if store else translation.get_language()):
+        language = languages.asked(request) or (languages.spoken(store.language) if store else settings.LANGUAGE_CODE)
+        with translation.override(language):
             context = {"store": store, "step": step, "kind": self.kind}
             response = render(request, "engagement/newsletter.html", context, status=status)
         response["Content-Security-Policy"] = POLICY

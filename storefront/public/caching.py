@@ -14,7 +14,7 @@ Action = Callable[..., Any]
 
 
 def cacheable(seconds: Callable[[], int]) -> Callable[[Action], Action]:
-    """For an action of a `StoreViewSet` with `Access.KEY` whose answer depends on the address and the store only.
+    """For an action of a `StoreViewSet` with `Access.KEY` whose answer depends on the address, the store and the language only.
 
     Browsers and caches may keep it for `seconds()` and show it for as long again while they ask with its `ETag`. The
     tag is made of the answer, so a change of anything in it is seen. With a token the answer is kept by nobody.
