@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from config import processes
 
 WORKER_STOP_SECONDS = 5
+CONNECTIONS = 8192  # of one worker at once; those that say nothing cost a few KiB each and no thread
+OTHER_FILES = 512
 
 
 def serve(*, host: str, port: int, workers: int, threads: int) -> None:
@@ -27,6 +30,8 @@ def serve(*, host: str, port: int, workers: int, threads: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
+        backlog=2048,
+        backpressure=_room(),  # the server stops accepting connections at it, the idle ones counted
         blocking_threads=threads,
         blocking_threads_idle_timeout=600,  # a thread keeps its database connection
         websockets=False,
@@ -34,17 +39,29 @@ def serve(*, host: str, port: int, workers: int, threads: int) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=WORKER_STOP_SECONDS,
     )
-    server.serve(target_loader=partial(load, os.getpid()), wrap_loader=False)
+    server.serve(target_loader=partial(load, os.getpid(), threads), wrap_loader=False)
 
 
-def load(parent: int) -> Any:
+def _room() -> int:
+    """How many connections a worker may hold open: CONNECTIONS, or what the system lets a process open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(128, soft - OTHER_FILES)
+    return CONNECTIONS
+
+
+def load(parent: int, threads: int) -> Any:
     """The application, in a worker process: bound to the life of the server, draining the outbox if nobody else does."""
     processes.die_with(parent, signal.SIGKILL)
     from django.conf import settings
 
+    from config.bodies import Bodies
     from config.wsgi import application
     from storefront.outbox import embedded
 
     if not settings.CELERY_BROKER_URL:
         embedded.start()
-    return application
+    return Bodies(application, threads=threads).start()

@@ -17,7 +17,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -301,7 +301,9 @@ def as_domain_error(exc: Exception) -> DomainError:
             return errors.BodyTooLarge()
         case SuspiciousOperation():  # among others: a form of too many fields or files
             return errors.MalformedBody()
-        case OperationalError() | InterfaceError():
+        case (
+            OperationalError() | InterfaceError() | UnreadablePostError()
+        ):  # the last: its sender was gone, or too slow
             return errors.Unavailable(retry_after=1)
         case DatabaseError() | _:
             return errors.ServerError()

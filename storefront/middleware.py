@@ -107,7 +107,10 @@ def allow_uploads(pattern: str, limit: int) -> None:
     _larger_uploads[re.compile(pattern)] = limit
 
 
-def _upload_limit(path: str) -> int:
+def body_limit(path: str, content_type: str) -> int:
+    """How many bytes a body of that type may have at that address."""
+    if not content_type.startswith("multipart/"):
+        return conf().MAX_BODY_BYTES
     larger = (limit for pattern, limit in _larger_uploads.items() if pattern.fullmatch(path))
     return next(larger, conf().MAX_UPLOAD_BYTES)
 
@@ -117,14 +120,12 @@ def check_input(request: HttpRequest) -> None:
     meta = request.META
     length = meta.get("CONTENT_LENGTH") or "0"
     if length != "0":
-        upload = meta.get("CONTENT_TYPE", "").startswith("multipart/")
-        limit = _upload_limit(request.path_info) if upload else conf().MAX_BODY_BYTES
         if not length.isdigit():
             raise errors.MalformedBody
-        if int(length) > limit:
+        if int(length) > body_limit(request.path_info, meta.get("CONTENT_TYPE", "")):
             raise errors.BodyTooLarge
     elif meta.get("HTTP_TRANSFER_ENCODING"):
-        # A body of unknown length is read by the server up to its own limit and arrives here as a stream.
+        # A body of unknown length; `config.bodies` gives it one. Other servers must do so, too.
         meta["CONTENT_LENGTH"] = "0"
     if "\x00" in request.path_info or "\ufffd" in request.path_info:
         raise errors.NotFound

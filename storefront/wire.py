@@ -97,6 +97,7 @@ def error_body(error: DomainError) -> dict[str, Any]:
 def error_response(error: DomainError, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """The envelope of a refusal, for edges outside DRF."""
     response = HttpResponse(dumps(error_body(error)), content_type="application/json", status=error.status)
+    response["Content-Length"] = str(len(response.content))
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     for name, value in (headers or {}).items():
