@@ -25,6 +25,7 @@ from storefront.errors import DomainError, MalformedBody, Unavailable
 
 PIECE = 65_536  # bytes; the most that a sender's whole allowance of time is for
 SPARE = 3  # threads that never wait for a body
+PATIENCE = 0.5  # seconds for which a thread waits until another has its piece
 _LAST_DATA_SENT = 8 + 9 * 4  # in struct tcp_info
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -91,8 +92,8 @@ class Bodies:
 
     def piece(self, source: Any, size: int, address: str, port: int) -> bytes:
         """Up to `size` bytes of `source`. Raises BlockingIOError when too many threads wait already."""
-        # The one that just read a body that was there already may still wait for its turn to run.
-        if not self._slots.acquire(timeout=0.1):
+        # The one that just read a body that was there already may still wait for its turn to run, on a busy machine long.
+        if not self._slots.acquire(timeout=PATIENCE):
             raise BlockingIOError
         me = threading.get_ident()
         self._waits[me] = Wait(time.monotonic(), address, port)
