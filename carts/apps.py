@@ -20,8 +20,10 @@ class CartsConfig(AppConfig):
         events.on("shopper.merged", lifecycle.merge_carts)
         events.on("shopper.erased", lifecycle.erase_carts)
         events.on("shopper.merged", wishlist.merge)
+        events.on("shopper.registered", wishlist.keep)
         events.on("shopper.erased", wishlist.erase)
         events.on("sweep", lifecycle.purge_expired)
+        events.on("sweep", wishlist.purge_expired)
         events.on("sweep", reminders.tell_abandoned)
         if apps.is_installed("messaging"):
             reminders.register_template()

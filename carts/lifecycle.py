@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -13,7 +12,7 @@ from django.utils import timezone
 from storefront.errors import DomainError
 from storefront.models import Store
 
-from . import selectors, sql
+from . import rules, selectors, sql
 from .changes import expiry, tell
 from .models import Cart, CartLine
 from .services import delete_locked
@@ -34,9 +33,10 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
     """A visitor logged in to an account: the cart that they hold keeps its id and becomes the account's (D-21).
 
     `strategy` decides what is in it: `merge` unites the lines, the larger quantity winning, and the wishes, the
-    visitor's winning; `guest_wins` keeps the visitor's, `account_wins` the account's. An empty cart wins over nothing.
-    The account's own open carts are deleted, so that the one cart is current. Runs in the login's transaction; repeating
-    it changes nothing; parallel logins to one account take turns, and carts are locked in the order of their ids.
+    visitor's winning, and leaves out the account's last lines where there would be more than MAX_LINES; `guest_wins`
+    keeps the visitor's, `account_wins` the account's. An empty cart wins over nothing. The account's own open carts are
+    deleted, so that the one cart is current. Runs in the login's transaction; repeating it changes nothing; parallel
+    logins to one account take turns, and carts are locked in the order of their ids.
     Quantities are not checked against rules here: the next read says what cannot be bought. A coupon is looked at anew,
     for whose it is has changed, which prices the cart within the transaction: one that does not count is dropped.
     """
@@ -44,7 +44,7 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
         return
     now = timezone.now()
     with transaction.atomic():
-        _take_turns("cart-merge", store.pk, to_user_id)
+        sql.take_turns("cart-merge", store.pk, to_user_id)
         carts = list(
             Cart.objects.select_for_update()
             .filter(store=store, user_id__in=(from_user_id, to_user_id), closed_at=None, expires_at__gt=now)
@@ -117,7 +117,8 @@ def _unite(store: Store, cart: Cart, account: Cart, strategy: str) -> None:
             setattr(cart, name, getattr(account, name))
         return
     quantities = {line.sku: line.quantity for line in own}
-    larger = [line for line in other if line.quantity > quantities.get(line.sku, 0)]
+    more = [line for line in other if line.sku not in quantities][: max(0, rules.MAX_LINES - len(own))]
+    larger = more + [line for line in other if line.quantity > quantities.get(line.sku, line.quantity)]
     CartLine.objects.bulk_create(
         _rows(store, cart, larger),
         update_conflicts=True,
@@ -150,11 +151,3 @@ def _first_that_counts(store: Store, cart: Cart, codes: Iterable[str], now: date
         if "coupon" not in priced.quote.refusals:
             return code
     return ""
-
-
-def _take_turns(*names: str) -> None:
-    """Makes transactions with these names follow one another. SQLite has one writer at a time anyway."""
-    if connection.vendor == "postgresql":
-        digest = hashlib.sha256("\x1f".join(names).encode()).digest()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])

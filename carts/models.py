@@ -90,12 +90,16 @@ class CartLine(StoreScoped):
 
 
 class WishlistItem(StoreScoped):
-    """A sku that one shopper, visitor or registered, likes to remember. A product may be wished for without a variant."""
+    """A sku that one shopper, visitor or registered, likes to remember. A product may be wished for without a variant.
+
+    A visitor's list expires some days after its last change; who has an account keeps it.
+    """
 
     user_id = models.CharField(_("shopper"), max_length=64, editable=False)
     product_id = models.CharField(max_length=64)
     variant_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False)  # None: never
 
     class Meta:
         verbose_name = _("wishlist item")
@@ -104,7 +108,11 @@ class WishlistItem(StoreScoped):
                 fields=["store", "user_id", "product_id", "variant_id"], name="%(app_label)s_wished_once"
             )
         ]
-        indexes = [models.Index(fields=["store", "product_id"], name="sf_wish_product")]
+        indexes = [
+            models.Index(fields=["store", "product_id"], name="sf_wish_product"),
+            # The sweep works across stores; everything else about an item leads with its store.
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="sf_wish_expiry"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.product_id} {self.variant_id}".rstrip()

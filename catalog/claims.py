@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,6 +32,7 @@ class _Part(NamedTuple):
     units: int
     name: str
     claim: Claim
+    each: int = 1  # units that one of the claim takes
 
 
 class StockClaims:
@@ -86,15 +87,51 @@ class StockClaims:
             key = (row.variant_id, row.location_id)
             given[key] = given.get(key, 0) + row.quantity - row.sold
         mine = StockReservation.objects.filter(store=store_id, pk__in=[row.pk for row in rows])
-        mine.filter(sold=0).delete()
+        mine.filter(sold=0, returned=0).delete()
         mine.update(quantity=F("sold"))
         stock.shift(store_id=store_id, shifts=[Shift(*key, 0, -units) for key, units in given.items()])
         changes.note(store_id=store_id)
 
+    @transaction.atomic
+    def give_back(self, store_id: str, owner: str, parts: Sequence[Claim] | None) -> None:
+        """Sold units go back to where they lay, with a movement, and on to paid orders that wait there; those that the
+        owner itself still waits for go first. Eight statements, however many."""
+        rows = StockReservation.objects.filter(store=store_id, owner=owner)
+        if parts is None:
+            promised = _with_stock_locked(store_id, rows.filter(quantity__gt=0))
+            stock.give_back(store_id=store_id, wanted=[(row, row.quantity) for row in promised])
+        else:
+            spent = rows.filter(confirmed_at__isnull=False, key__in={part.key for part in parts})
+            promised = _with_stock_locked(store_id, spent)
+            stock.give_back(store_id=store_id, wanted=_due(promised, parts))
+        if promised:
+            changes.note(store_id=store_id)
+
+
+def _due(rows: Sequence[StockReservation], parts: Sequence[Claim]) -> list[tuple[StockReservation, int]]:
+    """How many units of each reservation must still come back, so that as many are back of each claim as it says."""
+    totals = {part.key: int(part.amount) for part in parts}
+    left: dict[tuple[str, str], int] = {}
+    for row in rows:
+        of_variant = (row.key, row.variant_id)
+        left[of_variant] = left.get(of_variant, totals[row.key] * row.each) - row.returned
+    found = []
+    for row in sorted(rows, key=lambda row: row.sold == row.quantity):  # where it still waits for units, first
+        of_variant = (row.key, row.variant_id)
+        units = min(row.quantity, max(left[of_variant], 0))
+        left[of_variant] -= units
+        found.append((row, units))
+    return found
+
 
 def _locked(store_id: str, owner: str, **narrowed: bool) -> list[StockReservation]:
-    """What the owner still holds, with the stock of it locked. Asked twice: another may have been at it meanwhile."""
-    open_rows = StockReservation.objects.filter(store=store_id, owner=owner, sold__lt=F("quantity"), **narrowed)
+    """What the owner still holds, with the stock of it locked."""
+    rows = StockReservation.objects.filter(store=store_id, owner=owner, sold__lt=F("quantity"), **narrowed)
+    return _with_stock_locked(store_id, rows)
+
+
+def _with_stock_locked(store_id: str, open_rows: QuerySet[StockReservation]) -> list[StockReservation]:
+    """These reservations, with the stock of them locked. Asked twice: another may have been at it meanwhile."""
     variant_ids = set(open_rows.order_by().values_list("variant_id", flat=True))
     if not variant_ids:
         return []
@@ -133,11 +170,16 @@ def _parts(store_id: str, claims: Sequence[Claim]) -> tuple[list[_Part], list[st
         if kind != Product.Type.BUNDLE:
             parts.append(_Part(pk, location_id, units, name, claim))
             continue
+        each: dict[str, int] = {}
         for component_id, quantity, sold in held_by.get(product_id, ()):
             if not sold:
                 short.append(_left(name, 0))
                 break
-            parts.append(_Part(component_id, location_id, units * quantity, name, claim))
+            each[component_id] = each.get(component_id, 0) + quantity
+        else:
+            parts += [
+                _Part(component, location_id, units * count, name, claim, count) for component, count in each.items()
+            ]
     return parts, short
 
 
@@ -161,6 +203,7 @@ class _Shelf:
     places: dict[tuple[str, str], LocationStock]
     locations: list[str] = field(init=False)  # every one of the store, in the order in which they give
     taken: dict[tuple[str, str, str, str], int] = field(default_factory=dict)  # by owner, key, variant, location
+    each: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     short: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -195,6 +238,7 @@ class _Shelf:
         self.stocks[part.variant_id].reserved += units  # as it will be; what is written is the difference
         key = (part.claim.owner, part.claim.key, part.variant_id, location_id)
         self.taken[key] = self.taken.get(key, 0) + units
+        self.each[key] = part.each
 
     def write(self) -> None:
         sums: dict[tuple[str, str], int] = {}
@@ -211,6 +255,7 @@ class _Shelf:
                 variant_id=variant_id,
                 location_id=location_id,
                 quantity=units,
+                each=self.each[owner, key, variant_id, location_id],
             )
             for (owner, key, variant_id, location_id), units in self.taken.items()
         )

@@ -50,7 +50,8 @@ class StockReservation(StoreScoped):
     """Units of a variant at one location that an order was promised, by the claim that asked for them.
 
     `sold` of them have left the stock. A confirmed order on backorder waits for the others, which are sold to it when
-    units come in. What was released is no longer here.
+    units come in. What was released is no longer here; what a paid order gave back is no longer in `quantity` and
+    `sold`, but counted in `returned`.
     """
 
     owner = models.CharField(_("order"), max_length=64)
@@ -63,6 +64,8 @@ class StockReservation(StoreScoped):
     )
     quantity = models.PositiveIntegerField()
     sold = models.PositiveIntegerField(default=0)
+    returned = models.PositiveIntegerField(_("given back"), default=0)
+    each = models.PositiveIntegerField(default=1, editable=False)  # units that one of the claim takes: of a bundle
     confirmed_at = models.DateTimeField(_("paid at"), null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -74,7 +77,8 @@ class StockReservation(StoreScoped):
                 fields=["store", "owner", "key", "variant", "location"], name="%(app_label)s_reservation_once"
             ),
             models.CheckConstraint(
-                condition=Q(quantity__gte=1, sold__lte=F("quantity")), name="%(app_label)s_reservation_amounts"
+                condition=Q(sold__lte=F("quantity")) & (Q(quantity__gte=1) | Q(returned__gte=1)),
+                name="%(app_label)s_reservation_amounts",
             ),
             models.CheckConstraint(
                 condition=Q(sold=0) | Q(confirmed_at__isnull=False), name="%(app_label)s_reservation_sold"

@@ -65,6 +65,13 @@ class DefaultCatalog:
                 found[Sku(values["product_id"], values["variant_id"] or "")] = values
         return found
 
+    def category_names(self, store_id: str, category_ids: Collection[str]) -> dict[str, str]:
+        """One query when the store's categories are not in memory."""
+        if not category_ids:
+            return {}
+        branches = selectors.tree(store=kernel.store(store_id)).by_id
+        return {pk: branches[pk].name for pk in category_ids if pk in branches}
+
     def stock_by_location(self, store_id: str, skus: Collection[Sku]) -> dict[Sku, dict[str, int | None]]:
         """See `storefront.contracts.StockByLocation`. What never runs out can be sold from every active location; what is
         on backorder beyond its units from the default one. Where nothing is left is not named."""

@@ -295,6 +295,50 @@ def sell(*, store_id: str, promised: Sequence[StockReservation]) -> None:
     StockReservation.objects.bulk_update([row for row, _units in sold], ["sold"])
 
 
+def give_back(*, store_id: str, wanted: Sequence[tuple[StockReservation, int]]) -> None:
+    """Takes so many units back from each reservation: what it waits for is dropped, what was sold lies again where it
+    lay, and goes on to paid orders that wait there. A reservation that nobody paid for goes when nothing is left of it.
+
+    The caller has locked their stock. Seven statements, however many; none for no units.
+    """
+    wanted = [(row, units) for row, units in wanted if units]
+    if not wanted:
+        return
+    rows = places(store_id=store_id, variant_ids={row.variant_id for row, _units in wanted})
+    movements = []
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    for row, units in wanted:
+        key = (row.variant_id, row.location_id)
+        waiting = min(units, row.quantity - row.sold)
+        back = units - waiting
+        on_hand, reserved = sums.get(key, (0, 0))
+        sums[key] = on_hand + back, reserved - waiting
+        row.quantity -= units
+        row.sold -= back
+        row.returned += units
+        if back:
+            rows[key].on_hand += back
+            movements.append(
+                StockMovement(
+                    store_id=store_id,
+                    variant_id=row.variant_id,
+                    location_id=row.location_id,
+                    delta=back,
+                    on_hand=rows[key].on_hand,
+                    reason=Reason.RETURNED,
+                    note=row.owner,
+                )
+            )
+    shift(store_id=store_id, shifts=[Shift(*key, *deltas) for key, deltas in sums.items()])
+    StockMovement.objects.bulk_create(movements)
+    gone = [row.pk for row, _units in wanted if not row.quantity and row.confirmed_at is None]
+    StockReservation.objects.filter(store=store_id, pk__in=gone).delete()
+    left = [row for row, _units in wanted if row.quantity or row.confirmed_at is not None]
+    StockReservation.objects.bulk_update(left, ["quantity", "sold", "returned"])
+    if movements:
+        arrived(store_id=store_id, places=[(row.variant_id, row.location_id) for row in movements])
+
+
 # --- new rows -------------------------------------------------------------------------------------------------------
 def opened(stocks: Iterable[Stock]) -> None:
     """Puts the units of new stock rows into their stores' default locations, with a first movement each. Two queries."""

@@ -27,3 +27,8 @@ class CreditLineClaims:
 
     def release(self, store_id: str, owner: str) -> None:
         credit.release(store_id=store_id, owner=owner)
+
+    def give_back(self, store_id: str, owner: str, parts: Sequence[Claim] | None) -> None:
+        """At most what the order still owes: what was repaid is money, and goes back as money."""
+        totals = None if parts is None else {part.key: part.amount for part in parts}
+        credit.give_back(store_id=store_id, owner=owner, totals=totals)

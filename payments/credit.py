@@ -6,7 +6,7 @@ an order calls run in its transaction and lock the lines they touch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -75,6 +75,29 @@ def release(*, store_id: str, owner: str) -> None:
             line.held -= held.amount
             line.save(update_fields=["held", "modified_at"])
             _settle(held, CreditHold.State.RELEASED)
+
+
+def give_back(*, store_id: str, owner: str, totals: Mapping[str, Decimal] | None = None) -> None:
+    """The order owes no more of what it took, held or utilised; with `totals` by customer, of what it utilised until so
+    much was given back in all. Never more than it still owes. Repeating is harmless."""
+    with transaction.atomic():
+        if totals is None:
+            release(store_id=store_id, owner=owner)
+        taken = CreditHold.objects.filter(store=store_id, owner=owner, state=CreditHold.State.CONFIRMED)
+        if totals is not None:
+            taken = taken.filter(line__customer_id__in=totals)
+        line_ids = list(taken.values_list("line_id", flat=True))
+        lines = CreditLine.objects.select_for_update().filter(store=store_id, pk__in=line_ids)
+        for line in lines.order_by("customer_id") if line_ids else ():
+            of_order = CreditEntry.objects.filter(store=store_id, line=line, order_id=owner)
+            owed = of_order.aggregate(sum=Sum("amount"))["sum"] or ZERO
+            back = -(of_order.filter(kind=Kind.RETURN).aggregate(sum=Sum("amount"))["sum"] or ZERO)
+            give = min(owed if totals is None else totals[line.customer_id] - back, owed, line.utilised)
+            if give <= 0:
+                continue
+            line.utilised -= give
+            line.save(update_fields=["utilised", "modified_at"])
+            _enter(line, Kind.RETURN, -give, key=f"return:{owner}:{back + give}", order_id=owner)
 
 
 def _held(store_id: str, owner: str) -> list[tuple[CreditHold, CreditLine]]:

@@ -410,6 +410,7 @@ class CreditEntry(StoreScoped):
     class Kind(models.TextChoices):
         UTILISE = "utilise", _("Utilised")
         REPAY = "repay", _("Repaid")
+        RETURN = "return", _("Given back")
         ADJUST = "adjust", _("Adjusted")
         LIMIT = "limit", _("Limit changed")
 
@@ -436,6 +437,7 @@ class CreditEntry(StoreScoped):
             models.CheckConstraint(
                 condition=Q(kind="utilise", amount__gt=0)
                 | Q(kind="repay", amount__lt=0)
+                | Q(kind="return", amount__lt=0)
                 | (Q(kind="adjust") & ~Q(amount=0) & ~Q(reason=""))
                 | (Q(kind="limit", amount=0) & ~Q(reason="")),
                 name="%(app_label)s_entry_signs",

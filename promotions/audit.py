@@ -43,7 +43,7 @@ def mismatches(*, store_id: str | None = None) -> Iterator[Mismatch]:
 
 
 def _check(ids: list[str]) -> Iterator[Mismatch]:
-    taken = OfferUse.objects.filter(offer__in=ids).exclude(state=OfferUse.State.RELEASED).order_by()
+    taken = OfferUse.objects.filter(offer__in=ids).filter(state__in=OfferUse.TAKEN).order_by()
     in_counters = taken.filter(counted=True)
     by_offer = dict(in_counters.values_list("offer").annotate(n=Count("pk")))
     for store, pk, kept in Offer.objects.filter(pk__in=ids).values_list("store_id", "pk", "redemption_count"):

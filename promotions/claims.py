@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from storefront.contracts import Claim
@@ -79,13 +80,27 @@ class OfferClaims:
         )
 
     def release(self, store_id: str, owner: str) -> None:
+        self._end(OfferUse.objects.filter(store=store_id, owner=owner, state=OfferUse.State.HELD))
+
+    def give_back(self, store_id: str, owner: str, parts: Sequence[Claim] | None) -> None:
+        """A use comes back whole or not at all."""
+        taken = OfferUse.objects.filter(store=store_id, owner=owner)
+        if parts is None:
+            self._end(taken.filter(state__in=OfferUse.TAKEN))
+            return
+        named = {read(part).offer_id for part in parts if part.amount >= 1}
+        self._end(taken.filter(offer__in=named, state=OfferUse.State.CONFIRMED))
+
+    def _end(self, uses: QuerySet[OfferUse]) -> None:
+        """Takes them out of the counters: one statement for all, up to four for each."""
         with transaction.atomic():
-            held = OfferUse.objects.select_for_update(of=("self",)).select_related("offer").filter(
-                store=store_id, owner=owner, state=OfferUse.State.HELD
-            )  # fmt: skip
-            for row in held.order_by("offer__kind", "offer_id"):
-                row.state, row.settled_at = OfferUse.State.RELEASED, timezone.now()
+            rows = uses.select_for_update(of=("self",)).select_related("offer").order_by("offer__kind", "offer_id")
+            for row in rows:
+                spent = row.state == OfferUse.State.CONFIRMED
+                row.state = OfferUse.State.RETURNED if spent else OfferUse.State.RELEASED
+                row.settled_at = timezone.now()
                 row.save(update_fields=["state", "settled_at"])
+                store_id = row.store_id
                 use = Use(row.offer_id, row.code_id or 0, row.customer_id, row.user_id, row.saving, row.revenue)
                 sql.uncount(store_id=store_id, use=use, counted=row.counted)
 

@@ -262,7 +262,8 @@ class Code(StoreScoped):
 
 
 class OfferUse(StoreScoped):
-    """One order's use of one offer: held when the order is made, confirmed by its payment, or released.
+    """One order's use of one offer: held when the order is made, confirmed by its payment, or released; returned when
+    an order that was paid is called off.
 
     The ledger behind the counters. Rows are never deleted, and no order has two of the same offer.
 
@@ -274,6 +275,9 @@ class OfferUse(StoreScoped):
         HELD = "held", _("Held")
         CONFIRMED = "confirmed", _("Confirmed")
         RELEASED = "released", _("Released")
+        RETURNED = "returned", _("Given back")
+
+    TAKEN = (State.HELD, State.CONFIRMED)  # what counts against limits
 
     offer = models.ForeignKey(Offer, on_delete=models.RESTRICT, related_name="uses", db_index=False)
     code = models.ForeignKey(
@@ -287,7 +291,7 @@ class OfferUse(StoreScoped):
     revenue = models.DecimalField(max_digits=24, decimal_places=3, help_text=_("What the order came to."))
     counted = models.BooleanField(default=False, editable=False)  # in the counters of its offer and code
     held_at = models.DateTimeField(default=timezone.now)
-    settled_at = models.DateTimeField(null=True, blank=True)  # confirmed or released
+    settled_at = models.DateTimeField(null=True, blank=True)  # when it came to its state
 
     class Meta:
         verbose_name = _("use")

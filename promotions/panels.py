@@ -32,7 +32,7 @@ def _days(period: panels.Period) -> list[tuple[Any, str, int, Decimal]]:
 
     def read() -> list[tuple[Any, str, int, Decimal]]:
         rows = OfferUse.objects.filter(**period.scope, held_at__gte=period.fortnight_ago)
-        rows = rows.exclude(state=OfferUse.State.RELEASED).annotate(day=TruncDate("held_at", tzinfo=period.zone))
+        rows = rows.filter(state__in=OfferUse.TAKEN).annotate(day=TruncDate("held_at", tzinfo=period.zone))
         grouped = rows.order_by().values_list("day", "offer__kind").annotate(Count("pk"), Sum("saving"))
         return [(day, kind, count, saved) for day, kind, count, saved in grouped]
 
@@ -75,7 +75,7 @@ _KINDS: tuple[tuple[str, Any, panels.Tone], ...] = (
 
 def top_coupons(period: panels.Period) -> panels.Chart:
     rows = OfferUse.objects.filter(**period.scope, held_at__gte=period.fortnight_ago, offer__kind=Kind.COUPON)
-    named = rows.exclude(state=OfferUse.State.RELEASED).order_by().values_list("offer__name")
+    named = rows.filter(state__in=OfferUse.TAKEN).order_by().values_list("offer__name")
     found = list(named.annotate(uses=Count("pk")).order_by("-uses", "offer__name")[:TOP])
     names = [name[:24] for name, _uses in found] or [_("None")]
     counts = [uses for _name, uses in found] or [0]
@@ -86,7 +86,7 @@ def top_coupons(period: panels.Period) -> panels.Chart:
 def usage(request: HttpRequest, offer: Offer) -> panels.Table:
     """The last 14 days, day by day, and what they come to: one query."""
     uses = OfferUse.objects.filter(store=offer.store, offer=offer, held_at__gte=timezone.now() - timedelta(days=DAYS))
-    days = uses.exclude(state=OfferUse.State.RELEASED).annotate(day=TruncDate("held_at")).order_by("-day")
+    days = uses.filter(state__in=OfferUse.TAKEN).annotate(day=TruncDate("held_at")).order_by("-day")
     rows = list(days.values_list("day").annotate(Count("pk"), Sum("saving"), Sum("revenue")))
     count = sum(row[1] for row in rows)
     saved, revenue = (sum((row[at] for row in rows), ZERO) for at in (2, 3))

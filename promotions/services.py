@@ -202,7 +202,7 @@ def add_up_uses(*, batch: int, **_more: Any) -> None:
 
     Safe to repeat and to run twice at once; orders do not wait for it.
     """
-    waiting = OfferUse.objects.filter(counted=False).exclude(state=OfferUse.State.RELEASED)
+    waiting = OfferUse.objects.filter(counted=False).filter(state__in=OfferUse.TAKEN)
     for store_id, offer_id in list(waiting.order_by().values_list("store_id", "offer_id").distinct()[:batch]):
         with transaction.atomic():
             if Offer.objects.select_for_update(no_key=True).filter(store=store_id, pk=offer_id).first():

@@ -70,7 +70,9 @@ _OF_CUSTOMER = (
     f"COALESCE((SELECT count FROM {CUSTOMER} u WHERE u.store_id = o.store_id AND u.offer_id = o.id"
     " AND u.customer_id = %s), 0)"
 )
-_UNCOUNTED = f"(SELECT COUNT(*) FROM {USE} w WHERE w.offer_id = o.id AND NOT w.counted AND w.state <> 'released')"
+_UNCOUNTED = (
+    f"(SELECT COUNT(*) FROM {USE} w WHERE w.offer_id = o.id AND NOT w.counted AND w.state IN ('held', 'confirmed'))"
+)
 _NAMED = f"EXISTS (SELECT 1 FROM {AUDIENCE} a WHERE a.store_id = o.store_id AND a.offer_id = o.id AND a.target_id = %s)"
 
 
@@ -211,8 +213,8 @@ def uncount(*, store_id: str, use: Use, counted: bool) -> None:
 def add_up(*, store_id: str, offer_id: str) -> int:
     """Counts the uses that are in no counter yet; how many these were. Its caller has locked the offer."""
     rows = fetch(
-        f"UPDATE {USE} SET counted = %s WHERE store_id = %s AND offer_id = %s AND NOT counted AND state <> 'released'"
-        " RETURNING code_id",
+        f"UPDATE {USE} SET counted = %s WHERE store_id = %s AND offer_id = %s AND NOT counted"
+        " AND state IN ('held', 'confirmed') RETURNING code_id",
         [True, store_id, offer_id],
     )
     if rows:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from storefront.contracts import Sellable, Sku
+from storefront.contracts import CategoryNames, Sellable, Sku
 from storefront.money import Currency, shown
 from storefront.plugs import plug
 
@@ -19,12 +20,15 @@ from .engine.rules import EVERYTHING, Target
 
 
 class Names(NamedTuple):
-    """Names of products and variants by their ids."""
+    """Names of products, variants and categories by their ids."""
 
     products: Mapping[str, str]
     variants: Mapping[str, str]
+    categories: Mapping[str, str] = MappingProxyType({})
 
     def of(self, target: Target) -> str:
+        if target.category_id:
+            return self.categories.get(target.category_id, "")
         product = self.products.get(target.product_id, "")
         variant = self.variants.get(target.variant_id, "")
         return variant or product
@@ -48,14 +52,23 @@ def names_of(sellables: Mapping[Sku, Sellable | None]) -> Names:
 
 
 def look_up(store_id: str, targets: list[Target], known: Names) -> Names:
-    """`known`, with the names of products that these targets mean: one call of the catalogue, none when all are known."""
+    """`known`, with the names of what these targets mean: one call of the catalogue for products and one for categories,
+    where it names these; none when all are known."""
+    catalog = plug("CATALOG")
+    category_ids = {target.category_id for target in targets if target.category_id} - known.categories.keys()
+    if category_ids and isinstance(catalog, CategoryNames):
+        known = known._replace(categories={**known.categories, **catalog.category_names(store_id, category_ids)})
     wanted = {
         Sku(target.product_id, target.variant_id) for target in targets if target.product_id and not known.of(target)
     }
     if not wanted:
         return known
-    found = names_of(plug("CATALOG").sellables(store_id, wanted))
-    return Names({**found.products, **known.products}, {**found.variants, **known.variants})
+    found = names_of(catalog.sellables(store_id, wanted))
+    return Names(
+        {**found.products, **known.products},
+        {**found.variants, **known.variants},
+        {**found.categories, **known.categories},
+    )
 
 
 def money(amount: Decimal, currency: Currency) -> str:
@@ -89,6 +102,12 @@ def suggestion(lacking: Missing | None, names: Names, currency: Currency) -> str
     amount = money(lacking.amount, currency)
     if not lacking.quantity and not lacking.amount:
         return _("There are no more units of it left to give.")
+    if name and lacking.target.category_id:
+        if lacking.amount:
+            return _("Add products from %(name)s for %(amount)s more.") % {"name": name, "amount": amount}
+        return ngettext(
+            "Add %(count)d product from %(name)s.", "Add %(count)d products from %(name)s.", lacking.quantity
+        ) % {"count": lacking.quantity, "name": name}
     if lacking.amount:
         if name:
             return _("Add %(name)s for %(amount)s more.") % {"name": name, "amount": amount}

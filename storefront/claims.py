@@ -1,8 +1,9 @@
 """Taking and giving back what is scarce: stock, uses of coupons, points, credit, gift cards.
 
-An order calls `hold` in the transaction that makes it, `confirm` when it is paid and `release` when it fails, expires
-or is cancelled. The plugs of `CLAIMS` keep the resources, each its own. Whoever calls, rows are locked in one order,
-plug by plug and within a plug by key, so that two orders never wait for each other in a circle.
+An order calls `hold` in the transaction that makes it, `confirm` when it is paid, `release` when it fails or expires
+unpaid, and `give_back` when it is cancelled, paid or not, or goods of it come back. The plugs of `CLAIMS` keep the
+resources, each its own. Whoever calls, rows are locked in one order, plug by plug and within a plug by key, so that two
+orders never wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -75,3 +76,26 @@ def release(*, store_id: str, owner: str) -> None:
     with transaction.atomic():
         for keeper in plug_list("CLAIMS"):
             keeper.release(store_id, owner)
+
+
+def give_back(*, store_id: str, owner: str, parts: Iterable[Claim] | None = None) -> None:
+    """Gives back what `owner` took, also what it spent: units return to where they were sold from, a coupon can be used
+    once more, points, credit and gift card value are there again.
+
+    Without `parts` all of it, held or spent: for an order that is cancelled (D-51), whether or not its payment came
+    first. With `parts` some of what it spent: the claims that were made, each with the amount of it that is back in
+    all, earlier returns included. So a repeat gives nothing more, nor does a lower amount, and never more comes back
+    than was spent. What is not named stays spent: goods that are returned (D-52) give back their stock, not the coupon.
+
+    Whoever spent and gave back is done: the same owner's `hold` and `confirm` change nothing any more.
+    """
+    found = None if parts is None else sorted(parts, key=lambda claim: (claim.resource, claim.key))
+    with transaction.atomic():
+        for keeper in plug_list("CLAIMS"):
+            if found is None:
+                keeper.give_back(store_id, owner, None)
+                continue
+            kept = keeper.resources()
+            wanted = [claim for claim in found if claim.resource in kept]
+            if wanted:
+                keeper.give_back(store_id, owner, wanted)

@@ -160,6 +160,7 @@ class Conf:
     STAFF_IDLE_SECONDS: int = 30 * 60
     MESSAGE_DAYS: int = 30  # how long messages keep their address and values
     SECURITY_EVENT_DAYS: int = 730  # how long the security log of accounts is kept
+    VISITOR_WISHLIST_DAYS: int = 90  # after how long without a change a visitor's wishlist is forgotten
     GUEST_DAYS: int = 400  # after how long without a change a guest, a customer without an account, is erased
     STAFF_ACCESS_DAYS: int = 730  # how long it is kept who of the staff read or changed personal data
     STAFF_IMAGE_ORIGINS: tuple[str, ...] = ()  # other hosts whose pictures admin pages may show: "https://cdn.example"

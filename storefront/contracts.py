@@ -126,6 +126,16 @@ class StockByLocation(Protocol):
         ...
 
 
+@runtime_checkable
+class CategoryNames(Protocol):
+    """What a `CATALOG` whose goods have categories offers beside `Catalog`, so that shoppers are told what to add in
+    words. Without it such advice names no category."""
+
+    def category_names(self, store_id: str, category_ids: Collection[str]) -> dict[str, str]:
+        """The names of those that shoppers may see, in the shop's language. At most one query; none for none."""
+        ...
+
+
 class DeliveryFailed(Exception):
     """A channel could not deliver. `retry` is True for time-outs, 429 and 5xx, False for a dead address.
 
@@ -441,7 +451,8 @@ class Claim:
 
 class Claims(Protocol):
     """`CLAIMS`: a kind of scarce things. Called in the order's transaction; touches local rows only, in the order of
-    `key`, by conditional updates, so that nothing is ever over-spent and two orders never deadlock."""
+    `key`, by conditional updates, so that nothing is ever over-spent and two orders never deadlock. Prove yours with
+    `storefront.testing.ClaimsContract`."""
 
     def resources(self) -> Collection[str]:
         """The kinds that this plug keeps."""
@@ -457,6 +468,15 @@ class Claims(Protocol):
 
     def release(self, store_id: str, owner: str) -> None:
         """Gives back what `owner` holds and has not spent. Repeating is harmless."""
+        ...
+
+    def give_back(self, store_id: str, owner: str, parts: Sequence[Claim] | None) -> None:
+        """Gives back what `owner` took: for None all of it, held or spent; else, of what it spent, until the `amount`
+        of each part is back in all. Repeating is harmless, and never more comes back than was spent.
+
+        What is given back is there for others; the same owner's later `hold` and `confirm` of what it had spent change
+        nothing. `parts` are of this plug's resources, in the order of resource and key.
+        """
         ...
 
 

@@ -25,6 +25,7 @@ from storefront.contracts import (
     BankCheck,
     BankVerification,
     Catalog,
+    CategoryNames,
     Channel,
     DeliveryFailed,
     DeliveryReport,
@@ -40,6 +41,7 @@ from storefront.contracts import (
     TaxedGoods,
     VirtualAccounts,
 )
+from storefront.testing_claims import ClaimsContract
 from storefront.testing_gateways import GatewayCallback, GatewayContract
 from storefront.testing_rates import ShippingRatesContract
 
@@ -48,6 +50,7 @@ __all__ = [
     "CaseInsensitive",
     "CatalogContract",
     "ChannelContract",
+    "ClaimsContract",
     "GatewayCallback",
     "GatewayContract",
     "Good",
@@ -631,6 +634,25 @@ class CatalogContract(ABC):
             assert (values["product_id"], values["variant_id"]) == (sku.product_id, sku.variant_id or None)
             for part, name in ((values, "Item"), (values["pricing"], "ProductPricing")):
                 assert set(component(name)["required"]) <= set(part)
+
+    def test_categories_are_named_where_the_catalogue_names_them(self) -> None:
+        from django.db import connection
+        from django.test.utils import CaptureQueriesContext
+
+        catalog = self.catalog()
+        if not isinstance(catalog, CategoryNames):
+            return
+        skus = [*self.put(self.tea), *self.put(self.shirt)]
+        used = {pk for sellable in self.sold(*skus).values() for pk in sellable.category_ids}
+        other_id, _there = self.put_elsewhere(self.tea)
+        catalog.category_names(self.store_id, used)  # what is kept in memory is there now
+        with CaptureQueriesContext(connection) as captured:
+            named = catalog.category_names(self.store_id, [*used, *self.nonsense])
+        assert len(captured) <= 1
+        assert set(named) == used
+        assert all(isinstance(name, str) and name for name in named.values())
+        assert catalog.category_names(self.store_id, []) == {}
+        assert catalog.category_names(other_id, used) == {}
 
 
 class TaxContract(ABC):

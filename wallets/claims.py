@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from django.utils import timezone
+
 from storefront import provided
 from storefront.contracts import Claim
 
 from .models import Account
-from .services import ledger
+from .services import ledger, spending
 
 
 class WalletClaims:
@@ -27,3 +29,8 @@ class WalletClaims:
 
     def release(self, store_id: str, owner: str) -> None:
         ledger.release(store_id=store_id, owner=owner)
+
+    def give_back(self, store_id: str, owner: str, parts: Sequence[Claim] | None) -> None:
+        """Counts also what `spending.give_back` gave back before."""
+        totals = None if parts is None else {part.key: part.amount for part in parts}
+        spending.give_back_all(store_id=store_id, order_id=owner, totals=totals, now=timezone.now())

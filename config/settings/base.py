@@ -197,6 +197,7 @@ STOREFRONT = {
     "STAFF_IDLE_SECONDS": env.int("STAFF_IDLE_SECONDS", default=30 * 60),
     "MESSAGE_DAYS": env.int("MESSAGE_DAYS", default=30),
     "SECURITY_EVENT_DAYS": env.int("SECURITY_EVENT_DAYS", default=730),
+    "VISITOR_WISHLIST_DAYS": env.int("VISITOR_WISHLIST_DAYS", default=90),
     "GUEST_DAYS": env.int("GUEST_DAYS", default=400),
     "STAFF_ACCESS_DAYS": env.int("STAFF_ACCESS_DAYS", default=730),
     "STAFF_IMAGE_ORIGINS": tuple(env.list("STAFF_IMAGE_ORIGINS", default=[])),

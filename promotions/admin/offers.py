@@ -63,7 +63,7 @@ def attach(offers: list[Any]) -> None:
         pk: (saving, revenue)
         for pk, saving, revenue in recent.order_by().values_list("offer").annotate(Sum("saving"), Sum("revenue"))
     }
-    waiting = OfferUse.objects.filter(offer=OuterRef("pk"), counted=False).exclude(state=OfferUse.State.RELEASED)
+    waiting = OfferUse.objects.filter(offer=OuterRef("pk"), counted=False).filter(state__in=OfferUse.TAKEN)
     made = CodeBatch.objects.filter(offer=OuterRef("pk")).order_by()
     counted = Offer.objects.filter(store__in=scope["store__in"], pk__in=scope["offer__in"]).values_list(
         "pk",

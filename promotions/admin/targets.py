@@ -48,15 +48,19 @@ def target_of(key: str) -> Target:
 
 # --- names ----------------------------------------------------------------------------------------------------------
 def names(store_id: str, wanted: Iterable[Target]) -> dict[Target, str]:
-    """Names of products, variants and categories: one call of the catalogue and one query at most."""
+    """Names of products, variants and categories: two calls of the catalogue at most, and a query for categories that
+    shoppers cannot see."""
     targets = {target for target in wanted if target != EVERYTHING}
-    products = wording.look_up(store_id, [target for target in targets if target.product_id], wording.NO_NAMES)
-    lone = [target for target in targets if target.variant_id and not target.product_id]
-    categories = _category_names(store_id, {target.category_id for target in targets if target.category_id})
-    found = {target: categories.get(target.category_id, "") for target in targets if target.category_id}
-    found |= {target: products.of(target) for target in targets if target.product_id}
-    found |= {target: products.variants.get(target.variant_id, "") for target in lone}
+    known = wording.look_up(store_id, [target for target in targets if not _is_lone(target)], wording.NO_NAMES)
+    hidden = {target.category_id for target in targets if target.category_id} - known.categories.keys()
+    known = known._replace(categories={**known.categories, **_category_names(store_id, hidden)})
+    found = {target: known.of(target) for target in targets}
     return {target: name for target, name in found.items() if name}
+
+
+def _is_lone(target: Target) -> bool:
+    """A variant without its product: nobody can be asked for it."""
+    return bool(target.variant_id) and not target.product_id
 
 
 def _categories() -> Any:

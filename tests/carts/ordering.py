@@ -6,8 +6,10 @@ transaction. Nothing of an order is kept but its id, the owner of the claims.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
@@ -16,7 +18,7 @@ from carts import rules, selectors
 from carts.errors import OutOfStock
 from carts.models import Cart
 from storefront import claims
-from storefront.contracts import Shopper
+from storefront.contracts import Shopper, Sku
 from storefront.errors import DomainError
 from storefront.ids import new_id
 from storefront.models import Store
@@ -67,4 +69,23 @@ def pay(*, store: Store, order_id: str) -> None:
 
 
 def cancel(*, store: Store, order_id: str) -> None:
+    """It was never paid, and will not be."""
     claims.release(store_id=store.pk, owner=order_id)
+
+
+def call_off(*, store: Store, order_id: str) -> None:
+    """Whether or not it was paid."""
+    claims.give_back(store_id=store.pk, owner=order_id)
+
+
+def send_back(*, store: Store, order: Placed, returned: Mapping[Sku, int]) -> None:
+    """Some of its lines came back: so many units of each in all. Goods return, the coupon does not."""
+    parts = []
+    left = dict(returned)
+    for claim in claims.of_quote(order.quote, owner=order.order_id):
+        if claim.resource == claims.STOCK:
+            sku, _location = claims.read_stock_key(claim.key)
+            units = min(left.get(sku, 0), int(claim.amount))
+            left[sku] = left.get(sku, 0) - units
+            parts.append(replace(claim, amount=Decimal(units)))
+    claims.give_back(store_id=store.pk, owner=order.order_id, parts=parts)

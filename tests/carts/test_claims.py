@@ -9,10 +9,13 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -20,8 +23,9 @@ from carts import services
 from carts.errors import CartNotFound
 from carts.models import Cart
 from catalog.models import Product, Stock
+from promotions import audit
 from promotions import services as promotions
-from promotions.models import OfferUse
+from promotions.models import CustomerUses, Offer, OfferUse
 from storefront.contracts import Shopper, Sku
 from storefront.errors import DomainError
 from storefront.models import Store
@@ -29,8 +33,8 @@ from tests.carts import ordering
 from tests.carts.ordering import CartMoved, Placed
 from tests.catalog.factories import make_product
 from tests.threads import in_parallel
-from wallets.models import Account, Entry, Hold
-from wallets.services import credit, gift_cards
+from wallets.models import Account, Entry, Hold, Programme
+from wallets.services import credit, gift_cards, housekeeping, loyalty
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
@@ -253,6 +257,108 @@ def test_a_coupon_is_used_as_often_as_it_may_be_and_once_by_each_customer(store:
         coupon.refresh_from_db()
         assert coupon.redemption_count == limit // 2
         assert uses.exclude(state=OfferUse.State.RELEASED).count() == limit // 2
+
+
+# --- giving back ----------------------------------------------------------------------------------------------------
+def full_orders(store: Store, count: int) -> tuple[list[Placed], list[str], Offer]:
+    """Orders that each take two units of stock, the coupon, points, credit and a part of one gift card."""
+    Programme.objects.create(store=store, base_tier="Silver")
+    tea = make_product(store, price="100", on_hand=2 * count)
+    tenth = {"discount_type": "percentage", "discount_percent": 10}
+    coupon = promotions.create_offer(
+        store=store, kind="coupon", type="discount", name="Ten", details=tenth, codes=["TEN"],
+        total_limit=count, customer_limit=1, code_limit=count,
+    )  # fmt: skip
+    promotions.publish_offer(store=store, offer_id=coupon.pk, now=timezone.now())
+    card = gift_cards.issue(store=store, amount=Decimal(1000), expires_at=timezone.now() + timedelta(days=9))
+    accounts = [card.card_id]
+    orders = []
+    for number in range(count):
+        shopper = buyer(store, number)
+        customer_id = shopper.customer_id or ""
+        days = timezone.now() + timedelta(days=1)
+        accounts.append(
+            credit.grant(store=store, customer_id=customer_id, amount=Decimal(50), expires_at=days).account_id
+        )
+        loyalty.give_bonus(store=store, customer_id=customer_id, points=30, owner="start")
+        accounts.append(Account.objects.get(kind="points", customer_id=customer_id).pk)
+        cart_id = services.create_cart(
+            store=store, shopper=shopper, items=[(sku_of(tea), 2)], now=timezone.now()
+        ).cart.id  # fmt: skip
+        where = {"store": store, "shopper": shopper, "cart_id": cart_id, "now": timezone.now()}
+        services.set_coupon(**where, code="TEN", network="test")
+        services.set_points(**where, points=30)
+        services.set_credit(**where, amount=Decimal(50))
+        services.redeem_gift_card(**where, code=card.code, pin="", network="test")
+        orders.append(ordering.place(store=store, shopper=shopper, cart_id=cart_id, now=timezone.now()))
+    assert {quote.totals().to_be_paid for _order, quote in orders} == {Decimal(0)}
+    return orders, accounts, coupon
+
+
+def nothing_is_taken(store: Store, accounts: list[str], coupon: Offer, *, units: int) -> None:
+    row = Stock.objects.get()
+    assert (row.on_hand, row.reserved) == (units, 0)
+    call_command("verify_stock", stdout=StringIO())
+    assert list(audit.mismatches(store_id=store.pk)) == []
+    coupon.refresh_from_db()
+    assert coupon.redemption_count == 0
+    assert set(CustomerUses.objects.values_list("count", flat=True)) <= {0}
+    for account_id in accounts:
+        _balance, held = ledger(account_id)
+        assert held == 0
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_an_order_that_is_called_off_gives_everything_back_once(store: Store, paid: bool) -> None:
+    orders, accounts, coupon = full_orders(store, 6 if FULL else 3)
+    before = {account_id: Account.objects.get(pk=account_id).balance for account_id in accounts}
+    if paid:
+        for order in orders:
+            ordering.pay(store=store, order_id=order.order_id)
+        assert sum(before.values()) > sum(ledger(account_id)[0] for account_id in accounts)
+    in_parallel(  # each told four times at once
+        lambda number: ordering.call_off(store=store, order_id=orders[number // 4].order_id), 4 * len(orders), workers=8
+    )
+    nothing_is_taken(store, accounts, coupon, units=2 * len(orders))
+    assert {account_id: ledger(account_id)[0] for account_id in accounts} == before
+
+
+def test_a_cancellation_meets_the_payment_the_end_of_its_window_and_expiry(store: Store) -> None:
+    """At once, in any order: nothing stays taken, nothing comes back twice."""
+    orders, accounts, coupon = full_orders(store, 8 if FULL else 4)
+    soon = timezone.now() + timedelta(days=2)  # when the credit has expired
+
+    def act(number: int) -> None:
+        order_id = orders[number % len(orders)].order_id
+        which = number // len(orders)
+        if which == 3:
+            housekeeping.sweep(now=soon, batch=50)
+        else:
+            (ordering.pay, ordering.call_off, ordering.cancel)[which](store=store, order_id=order_id)
+
+    in_parallel(act, 4 * len(orders), workers=8)
+    nothing_is_taken(store, accounts, coupon, units=2 * len(orders))
+    housekeeping.sweep(now=soon + timedelta(days=365), batch=50)
+    kinds = dict(Account.objects.values_list("kind").annotate(left=Sum("balance")).order_by())
+    assert kinds["points"] == 30 * len(orders)
+    assert kinds["credit"] <= 50 * len(orders)
+
+
+def test_a_returned_line_gives_back_its_units_and_nothing_else(store: Store) -> None:
+    (order,), accounts, coupon = full_orders(store, 1)
+    sku = order.quote.lines[0].sku
+    ordering.send_back(store=store, order=order, returned={sku: 1})
+    assert Stock.objects.get().reserved == 2  # nothing was paid yet
+    ordering.pay(store=store, order_id=order.order_id)
+    balances = {account_id: ledger(account_id) for account_id in accounts}
+    in_parallel(lambda _number: ordering.send_back(store=store, order=order, returned={sku: 1}), 6)
+    row = Stock.objects.get()
+    assert (row.on_hand, row.reserved) == (1, 0)
+    assert {account_id: ledger(account_id) for account_id in accounts} == balances
+    coupon.refresh_from_db()
+    assert coupon.redemption_count == 1
+    ordering.call_off(store=store, order_id=order.order_id)
+    nothing_is_taken(store, accounts, coupon, units=2)
 
 
 # --- alone ----------------------------------------------------------------------------------------------------------

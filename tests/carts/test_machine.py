@@ -97,8 +97,8 @@ class Shop(RuleBasedStateMachine):
         self.rollback.enter_context(transaction.atomic())
         kernel.forget()
         limits._memory.clear()
-        self.orders: dict[str, tuple[ordering.Placed, str]] = {}  # by id: what it took, and held, paid or cancelled
-        self.sold: dict[Sku, int] = {}
+        self.orders: dict[str, tuple[ordering.Placed, str]] = {}  # by id: what it took; held, paid, cancelled, undone
+        self.returned: dict[str, dict[Sku, int]] = {}  # units that came back to paid orders
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -191,9 +191,32 @@ class Shop(RuleBasedStateMachine):
         if state != "held":
             return
         self.orders[order_id] = (placed, "paid" if paid else "cancelled")
-        if paid:
-            for line in placed.quote.lines:
-                self.sold[line.sku] = self.sold.get(line.sku, 0) + line.quantity
+
+    @rule(pick=numbers(0, 99), again=some.booleans())
+    def call_off(self, pick: int, again: bool) -> None:
+        """Any order, paid or not: all that it took is there again, once."""
+        if not self.orders:
+            return
+        order_id = sorted(self.orders)[pick % len(self.orders)]
+        for _time in range(1 + again):
+            ordering.call_off(store=self.store, order_id=order_id)
+        placed, state = self.orders[order_id]
+        self.orders[order_id] = (placed, {"held": "cancelled", "paid": "undone"}.get(state, state))
+
+    @rule(pick=numbers(0, 99), units=numbers(1, 4), again=some.booleans())
+    def send_back(self, pick: int, units: int, again: bool) -> None:
+        """Units of a line of any order; only what was paid for comes back, and never more than that."""
+        if not self.orders:
+            return
+        order_id = sorted(self.orders)[pick % len(self.orders)]
+        placed, state = self.orders[order_id]
+        line = placed.quote.lines[0]
+        before = self.returned.get(order_id, {})
+        total = before.get(line.sku, 0) + units
+        for _time in range(1 + again):
+            ordering.send_back(store=self.store, order=placed, returned=before | {line.sku: total})
+        if state == "paid":
+            self.returned[order_id] = before | {line.sku: min(total, line.quantity)}
 
     @rule(number=who, amount=numbers(1, 50))
     def refund(self, number: int, amount: int) -> None:
@@ -212,7 +235,10 @@ class Shop(RuleBasedStateMachine):
             held = sum(line.quantity for quote in self.live("held") for line in quote.lines if line.sku == sku)
             assert row.reserved == held
             assert 0 <= row.reserved <= row.on_hand
-            assert row.on_hand + self.sold.get(sku, 0) == UNITS
+            sold = sum(line.quantity for quote in self.live("paid") for line in quote.lines if line.sku == sku)
+            paid = [order_id for order_id, (_placed, state) in self.orders.items() if state == "paid"]
+            sold -= sum(self.returned.get(order_id, {}).get(sku, 0) for order_id in paid)
+            assert row.on_hand + sold == UNITS
 
     @invariant()
     def balances_are_sums_of_their_ledgers_and_never_below_zero(self) -> None:
@@ -229,6 +255,9 @@ class Shop(RuleBasedStateMachine):
         for kind, name in (("gift_card", "gift_card_used"), ("credit", "credit_used"), ("points", "points_redeemed")):
             held = Account.objects.filter(store_id="machine", kind=kind).aggregate(found=Sum("held"))["found"] or 0
             assert held == sum(getattr(quote, name) for quote in self.live("held")), kind
+            of_orders = Entry.objects.filter(store_id="machine", account__kind=kind, kind__in=["spend", "refund"])
+            spent = -(of_orders.exclude(owner__startswith="refund-").aggregate(found=Sum("amount"))["found"] or ZERO)
+            assert spent == sum(getattr(quote, name) for quote in self.live("paid")), kind
 
     @invariant()
     def a_coupon_is_used_no_more_than_it_may_be(self) -> None:

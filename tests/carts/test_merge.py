@@ -11,6 +11,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from carts import rules
 from carts.models import Cart, CartLine
 from storefront import events
 from storefront.contracts import Shopper, Sku
@@ -230,6 +231,21 @@ def test_erasing_a_shopper_deletes_their_carts_and_nobody_elses(
     left = Cart.objects.get(pk=ordered.pk)
     assert (left.metadata, left.customer_note, left.shipping_address, left.billing_address) == ({}, "", None, None)
     assert quantities(left) == {tea: 1}
+
+
+def test_a_united_cart_has_no_more_lines_than_any_other(
+    store: Store, shopper: Shopper, account: Shopper, new_cart: NewCart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MAX_LINES", 4)
+    a, b, c, d, e, f = (FakeCatalog.put(store.pk, name) for name in "ABCDEF")
+    guest = new_cart(store, shopper, {a: 1, b: 3, c: 1})
+    new_cart(store, account, {e: 1, f: 1, a: 2, b: 1})
+    for _time in range(2):
+        log_in(store)
+        assert of("account") == {guest.pk: {a: 2, b: 3, c: 1, e: 1}}
+    new_cart(store, shopper, {d: 1})
+    log_in(store)
+    assert set(next(iter(of("account").values()))) == {d, a, b, c}
 
 
 # --- wishes ---------------------------------------------------------------------------------------------------------

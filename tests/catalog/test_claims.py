@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +24,7 @@ from catalog.places import LocationStock, StockReservation
 from storefront import claims
 from storefront.contracts import Claim, Sku
 from storefront.models import StockLocation
+from storefront.testing import ClaimsContract
 from tests.catalog.factories import make_product, variants_of
 from tests.threads import in_parallel
 
@@ -235,6 +238,94 @@ def test_an_order_costs_the_same_whatever_its_size(store: Any, shop: StockLocati
     assert [each - base <= statements for base, each in zip(few, many, strict=True)] == [True, True]
 
 
+class TestContract(ClaimsContract):
+    resource = "stock"
+
+    @pytest.fixture(autouse=True)
+    def _shop(self, store: Any) -> Iterator[None]:
+        self.store = store
+        yield
+        add_up()
+
+    def claims(self) -> StockClaims:
+        return StockClaims()
+
+    def put(self, amount: Decimal) -> str:
+        return claims.stock_key(Sku(make_product(self.store, on_hand=int(amount)).pk))
+
+    def free(self, key: str) -> Decimal:
+        found = Stock.objects.get(pk=claims.read_stock_key(key)[0].product_id)
+        return Decimal(found.on_hand - found.reserved)
+
+
+def test_units_return_to_where_they_were_sold_from_with_a_movement(store: Any, shop: StockLocation) -> None:
+    tea = make_product(store, on_hand=2)
+    stock.adjust(store=store, variant=variants_of(tea)[0], delta=3, reason=Reason.RECEIVED, location=shop)
+    hold(store, "order-1", (tea, 4))
+    claims.confirm(store_id=store.pk, owner="order-1")
+    assert lying(tea) == {"Main": (0, 0), "Fort shop": (1, 0)}
+    (asked,) = ask("order-1", (tea, 1))
+    for units in (1, 1, 3, 2):
+        claims.give_back(store_id=store.pk, owner="order-1", parts=[replace(asked, amount=Decimal(units))])
+    assert numbers(tea) == (4, 0)
+    claims.give_back(store_id=store.pk, owner="order-1")
+    assert lying(tea) == {"Main": (2, 0), "Fort shop": (3, 0)}
+    back = StockMovement.objects.filter(reason=Reason.RETURNED)
+    assert sum(row.delta for row in back) == 4 and {row.note for row in back} == {"order-1"}
+    add_up()
+
+
+def test_a_bundle_gives_its_components_back(store: Any) -> None:
+    cup, pot = make_product(store, on_hand=6), make_product(store, on_hand=3)
+    bundle = make_product(store, type=Product.Type.BUNDLE, on_hand=0, name="Set")
+    item = BundleItem.objects.create(store=store, bundle=bundle, component=variants_of(cup)[0], quantity=2)
+    BundleItem.objects.create(store=store, bundle=bundle, component=variants_of(pot)[0])
+    hold(store, "order-1", (bundle, 3))
+    claims.confirm(store_id=store.pk, owner="order-1")
+    item.delete()  # what it holds today does not matter
+    (part,) = ask("order-1", (bundle, 2))
+    for _time in range(2):
+        claims.give_back(store_id=store.pk, owner="order-1", parts=[part])
+        assert [numbers(row) for row in (cup, pot)] == [(4, 0), (2, 0)]
+    claims.give_back(store_id=store.pk, owner="order-1")
+    assert [numbers(row) for row in (cup, pot)] == [(6, 0), (3, 0)]
+    add_up()
+
+
+def test_what_comes_back_goes_on_to_whoever_waits(store: Any) -> None:
+    tea = make_product(store, on_hand=2, backorder=True)
+    hold(store, "order-1", (tea, 3))
+    hold(store, "order-2", (tea, 2))
+    for owner in ("order-1", "order-2"):
+        claims.confirm(store_id=store.pk, owner=owner)
+    assert numbers(tea) == (0, 3)
+    (part,) = ask("order-1", (tea, 1))
+    claims.give_back(store_id=store.pk, owner="order-1", parts=[part])
+    assert numbers(tea) == (0, 2), "the unit that it waits for comes first"
+    claims.give_back(store_id=store.pk, owner="order-1")
+    assert numbers(tea) == (0, 0)
+    assert StockReservation.objects.get(owner="order-2").sold == 2
+    claims.give_back(store_id=store.pk, owner="order-2")
+    assert numbers(tea) == (2, 0)
+    add_up()
+
+
+def test_what_was_taken_from_the_waiting_part_stays_counted(store: Any) -> None:
+    """A release of the rest that a paid order waits for, then a return."""
+    tea = make_product(store, on_hand=1, backorder=True)
+    hold(store, "order-1", (tea, 3))
+    claims.confirm(store_id=store.pk, owner="order-1")
+    (part,) = ask("order-1", (tea, 1))
+    claims.give_back(store_id=store.pk, owner="order-1", parts=[part])
+    claims.release(store_id=store.pk, owner="order-1")
+    assert numbers(tea) == (0, 0)
+    claims.give_back(store_id=store.pk, owner="order-1", parts=[part])
+    assert numbers(tea) == (0, 0)
+    claims.give_back(store_id=store.pk, owner="order-1")
+    assert numbers(tea) == (1, 0)
+    add_up()
+
+
 # --- many at once ---------------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
 def test_the_last_pieces_are_sold_once(store: Any) -> None:
@@ -313,4 +404,20 @@ def test_orders_whose_lines_come_in_any_order_never_block_each_other(store: Any)
     sold = sum(in_parallel(order, 120, workers=12))
     assert sum(500 - numbers(row)[0] for row in goods) == sold == 300
     assert all(numbers(row)[1] == 0 for row in goods)
+    add_up()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_orders_that_are_called_off_at_once_give_each_unit_back_once(store: Any) -> None:
+    """Two cancellations, a payment and the end of the payment window of the same orders, in any order."""
+    goods = [make_product(store, on_hand=60) for _number in range(3)]
+    for number in range(20):
+        hold(store, f"order-{number}", *((row, 1) for row in random.Random(number).sample(goods, 2)))
+
+    def end(number: int) -> None:
+        act = (claims.give_back, claims.confirm, claims.give_back, claims.release)[number // 20]
+        act(store_id=store.pk, owner=f"order-{number % 20}")
+
+    in_parallel(end, 80, workers=8)
+    assert [numbers(row) for row in goods] == [(60, 0)] * 3
     add_up()

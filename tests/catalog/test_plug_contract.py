@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from catalog import services
-from catalog.models import Product
+from catalog.models import Category, Product
 from catalog.plugs import DefaultCatalog
 from storefront.contracts import Sku
 from storefront.models import Store
 from storefront.testing import CatalogContract, Ware
-from tests.catalog.factories import make_product, variants_of
+from tests.catalog.factories import make_category, make_product, variants_of
 
 
 @pytest.mark.django_db
@@ -34,9 +34,12 @@ class TestDefaultCatalog(CatalogContract):
 
     def _put(self, store: Store, ware: Ware) -> list[Sku]:
         prices: dict[str, Any] = {"listing_price": ware.price + Decimal(10)}
+        above = Category.objects.filter(store=store, parent=None).first() or make_category(store, "Everything")
+        below = above.children.first() or make_category(store, "Shelf", parent=above)
         product = make_product(
-            store, name=ware.name, price=str(ware.price), on_hand=ware.stock, variants=ware.sizes, prices=prices
-        )
+            store, name=ware.name, price=str(ware.price), on_hand=ware.stock, variants=ware.sizes, prices=prices,
+            categories=(below,),
+        )  # fmt: skip
         if not ware.sizes:
             return [Sku(product.pk)]
         return [Sku(product.pk, variant.pk) for variant in variants_of(product)]

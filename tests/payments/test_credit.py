@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from payments import credit
+from payments.claims import CreditLineClaims
 from payments.errors import CreditLineExceeded, CreditLineNotEligible
 from payments.models import CreditEntry, CreditHold, CreditLine
 from storefront import claims, services
 from storefront.contracts import Claim
 from storefront.errors import Invalid, NotFound
 from storefront.models import Store
+from storefront.testing import ClaimsContract
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +56,41 @@ def amounts(line: CreditLine) -> tuple[Decimal, Decimal, Decimal]:
 
 
 # --- orders -----------------------------------------------------------------------------------------------------------
+class TestContract(ClaimsContract):
+    resource = "credit_line"
+
+    @pytest.fixture(autouse=True)
+    def _shop(self, store: Store) -> Iterator[None]:
+        self.store = store
+        yield
+        assert list(credit.mismatches(store_id=store.pk)) == []
+
+    def claims(self) -> CreditLineClaims:
+        return CreditLineClaims()
+
+    def put(self, amount: Decimal) -> str:
+        customer_id = f"customer-{CreditLine.objects.count()}"
+        open_with(self.store, customer_id, int(amount), int(amount))
+        return customer_id
+
+    def free(self, key: str) -> Decimal:
+        return CreditLine.objects.get(customer_id=key).balance
+
+
+def test_what_was_repaid_is_not_given_back_on_credit(store: Store, line: CreditLine) -> None:
+    hold(store, "one", "300")
+    claims.confirm(store_id=store.pk, owner="one")
+    repaid = {"customer_id": "asha", "order_id": "one", "amount": Decimal(100), "key": "debit"}
+    assert credit.repay(store_id=store.pk, **repaid) == 100
+    for _repeat in range(2):
+        claims.give_back(store_id=store.pk, owner="one")
+        assert amounts(line) == (0, 0, 1000)
+    assert credit.repay(store_id=store.pk, **repaid | {"key": "later"}) == 0
+    entry = CreditEntry.objects.get(kind="return")
+    assert (entry.amount, entry.utilised_after, entry.order_id) == (-200, 0, "one")
+    assert list(credit.mismatches(store_id=store.pk)) == []
+
+
 def test_a_hold_is_utilised_or_given_back_and_repeating_is_harmless(store: Store, line: CreditLine) -> None:
     for _repeat in range(2):
         hold(store, "one", "300")

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from promotions import selectors, services
+from promotions import audit, selectors, services
+from promotions.claims import OfferClaims
 from promotions.errors import CouponLimitReached, PromotionLimitReached
 from promotions.models import Code, CustomerUses, Offer, OfferUse
 from storefront import claims, privacy
@@ -20,6 +22,7 @@ from storefront import services as kernel
 from storefront.errors import Invalid
 from storefront.models import Store
 from storefront.pricing import Quote
+from storefront.testing import ClaimsContract
 from tests.carts.fakes import FakeCatalog
 from tests.promotions.conftest import TENTH, NewOffer, Till
 from tests.threads import in_parallel
@@ -37,7 +40,7 @@ def order(quote: Quote, owner: str) -> None:
 def counted(offer: Offer) -> tuple[int, int, dict[str, int]]:
     """The counters of an offer, of its codes together, and of its customers, up to date."""
     assert selectors.redemption_counts(store=offer.store, offer_ids=[offer.pk])[offer.pk] == (
-        OfferUse.objects.filter(offer=offer).exclude(state="released").count()
+        OfferUse.objects.filter(offer=offer, state__in=["held", "confirmed"]).count()
     )
     services.add_up_uses(batch=100)
     offer.refresh_from_db()
@@ -160,6 +163,44 @@ def test_what_the_ledger_says_is_what_is_counted(till: Till, store: Store, offer
     claims.confirm(store_id=store.pk, owner="O4")
     taken = OfferUse.objects.filter(offer=made).exclude(state="released")
     assert counted(made) == (taken.count(), taken.count(), {"C0": 3, "C1": 2})
+
+
+class TestContract(ClaimsContract):
+    resource = "coupon"
+    unit = Decimal(1)
+
+    @pytest.fixture(autouse=True)
+    def _shop(self, till: Till, offer: NewOffer) -> None:
+        self.till, self.offer = till, offer
+        self.made: dict[str, Offer] = {}
+
+    def claims(self) -> OfferClaims:
+        return OfferClaims()
+
+    def put(self, amount: Decimal) -> str:
+        code = f"SAVE{len(self.made)}"
+        made = self.offer(codes=[code], total_limit=int(amount), code_limit=int(amount), customer_limit=int(amount))
+        (key,) = (claim.key for claim in self.till(code, TEA=1, **logged_in()).claims if claim.resource == "coupon")
+        self.made[key] = made
+        return key
+
+    def free(self, key: str) -> Decimal:
+        made = self.made[key]
+        uses, of_code, of_customers = counted(made)
+        assert uses == of_code == sum(of_customers.values())
+        return Decimal((made.total_limit or 0) - uses)
+
+
+def test_a_use_that_came_back_is_in_no_figure(store: Store, till: Till, offer: NewOffer) -> None:
+    made = offer()
+    for owner in ("O1", "O2"):
+        order(till("SAVE", TEA=1, **logged_in()), owner)
+        claims.confirm(store_id=store.pk, owner=owner)
+    counted(made)
+    claims.give_back(store_id=store.pk, owner="O1")
+    assert dict(OfferUse.objects.values_list("owner", "state")) == {"O1": "returned", "O2": "confirmed"}
+    assert counted(made) == (1, 1, {"C1": 1})
+    assert list(audit.mismatches()) == []
 
 
 # --- at once --------------------------------------------------------------------------------------------------------
@@ -303,3 +344,21 @@ def test_a_limit_counts_what_was_used_before_there_was_one(store: Store, till: T
     with pytest.raises(CouponLimitReached):
         order(quote, "O4")
     assert counted(made)[:2] == (3, 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cancellations_and_payments_at_once_give_each_use_back_once(race: Till) -> None:
+    """Whichever comes first, an order that is called off leaves its use to others; told twice, it gives one."""
+    made = live(race.store, total_limit=20, customer_limit=4, code_limit=20)
+    for number in range(20):
+        order(race("SAVE", TEA=1, **logged_in(f"C{number % 5}")), f"O{number}")
+
+    def end(number: int) -> None:
+        owner = f"O{number % 20}"
+        act = (claims.give_back, claims.confirm, claims.give_back, claims.release)[number // 20]
+        act(store_id="race", owner=owner)
+
+    in_parallel(end, 80, workers=8)
+    assert counted(made) == (0, 0, {f"C{number}": 0 for number in range(5)})
+    assert set(OfferUse.objects.values_list("state", flat=True)) <= {"released", "returned"}
+    assert list(audit.mismatches()) == []

@@ -134,6 +134,42 @@ def test_nothing_applies_to_an_empty_cart(till: Till, offer: NewOffer) -> None:
     assert not evaluated(till(), "promotion")["Week"].applicable
 
 
+def test_what_to_add_names_the_category_where_the_catalogue_does(
+    till: Till, offer: NewOffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str]] = []
+
+    def category_names(_self: Any, store_id: str, category_ids: Any) -> dict[str, str]:
+        asked.append(set(category_ids))
+        return {pk: name for pk, name in (("ware", "Tea ware"), ("gone", "Gone")) if pk in category_ids}
+
+    for codes, details in (
+        (["ONE"], {"category_id": ["ware"]}),
+        (["NAMELESS"], {"category_id": ["secret"]}),
+        (["OTHER"], {"category_id": ["gone"]}),
+    ):
+        offer(codes=codes, applies_to="category", details=TENTH | details)
+    exchange = {"buy_from_category_id": "ware", "get_from_category_id": "ware", "get_quantity": 1}
+    for code, buy in (("THREE", {"minimum_quantity": 3}), ("SPEND", {"minimum_purchase_amount": 900})):
+        kind = "minimum-quantity" if code == "THREE" else "minimum-purchase-amount"
+        row = {"get_offer_type": "free", "get_discount_percent": None, **exchange, **buy}
+        offer(
+            type_="buy-x-get-y", codes=[code], applies_to="product",
+            details={"spending_criteria_type": kind, "products": [row]},
+        )  # fmt: skip
+    assert evaluated(till(TEA=1))["ONE"].suggestion == "Add 1 product of this offer."  # it names none
+    monkeypatch.setattr(FakeCatalog, "category_names", category_names, raising=False)
+    found = {code: verdict.suggestion for code, verdict in evaluated(till(TEA=1, CUP=1)).items()}
+    assert {code: found[code] for code in ("NAMELESS", "OTHER", "THREE", "SPEND")} == {
+        "NAMELESS": "Add 1 product of this offer.",
+        "OTHER": "Add 1 product from Gone.",
+        "THREE": "Add 2 products from Tea ware.",
+        "SPEND": "Add products from Tea ware for ₹650.00 more.",
+    }
+    assert asked == [{"ware", "secret", "gone"}]
+    assert evaluated(till(TEA=1))["ONE"].suggestion == "Add 1 product from Tea ware."
+
+
 @pytest.mark.parametrize("count", [1, 40])
 def test_it_costs_the_same_however_many_there_are(till: Till, offer: NewOffer, count: int) -> None:
     for number in range(count):

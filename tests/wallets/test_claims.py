@@ -13,6 +13,7 @@ from django.utils import timezone
 from storefront import claims, provided
 from storefront.errors import DomainError
 from storefront.models import Store
+from storefront.testing import ClaimsContract
 from tests.threads import in_parallel
 from tests.wallets.conftest import ASHA, MAKERS, card_account, claim, credit_account, points_account, state
 from wallets.claims import WalletClaims
@@ -150,6 +151,41 @@ def test_a_frozen_or_expired_card_cannot_be_held_but_what_it_promised_is_paid(st
         hold(store, account, 10, "order-2")
 
 
+class Kept(ClaimsContract):
+    @pytest.fixture(autouse=True)
+    def _shop(self, store: Store, programme: Programme) -> None:
+        self.store = store
+        self.made = 0
+
+    def claims(self) -> WalletClaims:
+        return WalletClaims()
+
+    def put(self, amount: Decimal) -> str:
+        self.made += 1
+        customer_id = f"customer-{self.made}"
+        return {
+            "points": lambda: points_account(self.store, int(amount), customer_id),
+            "credit": lambda: credit_account(self.store, str(amount), customer_id),
+            "gift_card": lambda: card_account(self.store, str(amount)),
+        }[self.resource]().pk
+
+    def free(self, key: str) -> Decimal:
+        balance, held = state(Account.objects.get(pk=key))
+        return balance - held
+
+
+class TestPoints(Kept):
+    resource = "points"
+
+
+class TestCredit(Kept):
+    resource = "credit"
+
+
+class TestGiftCards(Kept):
+    resource = "gift_card"
+
+
 # --- giving back ----------------------------------------------------------------------------------------------------
 @KINDS
 def test_no_more_goes_back_than_was_spent(store: Store, programme: Programme, kind: str) -> None:
@@ -181,6 +217,45 @@ def test_a_card_that_gets_money_back_lives_on(store: Store) -> None:
     assert GiftCard.objects.get().expires_at == later + timedelta(days=30)
     assert ledger.expire(store_id=store.pk, account_id=account.pk, now=later + timedelta(days=29)) == 0
     assert ledger.expire(store_id=store.pk, account_id=account.pk, now=later + timedelta(days=30)) == 40
+
+
+@KINDS
+def test_calling_an_order_off_gives_only_what_no_refund_gave(store: Store, programme: Programme, kind: str) -> None:
+    account, now = MAKERS[kind](store, "100"), timezone.now()
+    hold(store, account, 60)
+    confirm(store)
+    refund = {"store": store, "resource": kind, "order_id": "order-1", "now": now}
+    spending.give_back(**refund, refund_id="refund-1", amount=Decimal(25))
+    part = [claim(account, 20)]
+    claims.give_back(store_id=store.pk, owner="order-1", parts=part)  # more is back already
+    assert state(account) == (65, 0)
+    for _time in range(2):
+        claims.give_back(store_id=store.pk, owner="order-1")
+        assert state(account) == (100, 0)
+    assert spending.give_back(**refund, refund_id="refund-2", amount=Decimal(1)) == 0
+    assert state(account) == (100, 0)
+    assert spending.spent(store=store, order_id="order-1") == {kind: 0}
+
+
+def test_points_that_come_back_expire_as_new_ones_and_cards_live_on_only_for_what_they_got(
+    store: Store, programme: Programme
+) -> None:
+    now = timezone.now()
+    Programme.objects.update(expiry_days=10)
+    loaded = points_account(store, 100)
+    card = card_account(store, "50", expires_at=now + timedelta(days=1))
+    for account in (loaded, card):
+        hold(store, account, 50, owner="order-1")
+    confirm(store)
+    claims.give_back(store_id=store.pk, owner="order-1", parts=[claim(loaded, 50)])
+    assert GiftCard.objects.get().expires_at == now + timedelta(days=1)
+    claims.give_back(store_id=store.pk, owner="order-1")
+    lives = GiftCard.objects.get().expires_at
+    assert lives is not None and lives >= now + timedelta(days=30)
+    claims.give_back(store_id=store.pk, owner="order-1")
+    assert GiftCard.objects.get().expires_at == lives
+    back = Entry.objects.get(kind="refund", account=loaded)
+    assert back.expires_at is not None and back.expires_at >= now + timedelta(days=10)
 
 
 # --- expiry ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from storefront.ids import new_id
@@ -216,32 +216,70 @@ def give_back(
     Repeating a `refund_id` gives nothing more and returns what the first call gave.
     """
     with transaction.atomic():
-        spent = Entry.objects.filter(store_id=store_id, owner=owner, kind=Entry.Kind.SPEND, account__kind=kind).first()
+        spent = _locked_spend(store_id, owner, account__kind=kind)
         if spent is None:
             return ZERO
-        (account,) = lock(store_id=store_id, account_ids=[spent.account_id])
-        receiver = heir(account)
-        if receiver.pk != account.pk:  # a merged account is never locked after the one that has its place
-            lock(store_id=store_id, account_ids=[receiver.pk])
-        given = Entry.objects.filter(store_id=store_id, kind=Entry.Kind.REFUND, source=owner, account__kind=kind)
+        given = _given_back(spent)
         found = given.filter(owner=refund_id).first()
         if found is not None:
             return found.amount
-        before = _sum(given, "amount")
-        give = min(amount, -spent.amount - before)
-        if give <= 0:
+        give = min(amount, -spent.amount - _sum(given, "amount"))
+        return _put_back(spent, refund_id, give, expires_at, facts)
+
+
+def give_back_up_to(
+    *, store_id: str, account_id: str, owner: str, total: Decimal, expires_at: datetime | None, **facts: Any
+) -> Decimal:
+    """Puts back what is missing until `total` of what `owner` spent from that account is back; how much that was.
+
+    Never more than was spent. Repeating, and a lower total, give nothing.
+    """
+    with transaction.atomic():
+        spent = _locked_spend(store_id, owner, account=account_id)
+        if spent is None:
             return ZERO
-        add(
-            store_id=store_id,
-            account_id=receiver.pk,
-            kind=Entry.Kind.REFUND,
-            owner=refund_id,
-            amount=give,
-            source=owner,
-            expires_at=expires_at,
-            **{"reference": spent.reference, **facts},
-        )
-        return give
+        give = min(total, -spent.amount) - _sum(_given_back(spent), "amount")
+        return _put_back(spent, new_id(), give, expires_at, facts)
+
+
+def _locked_spend(store_id: str, owner: str, **which: str) -> Entry | None:
+    """What `owner` spent, with its account locked, and after it the one that took its place in a merge."""
+    spends = Entry.objects.filter(store_id=store_id, owner=owner, kind=Entry.Kind.SPEND, **which)
+    spent = spends.order_by("account").first()
+    if spent is not None:
+        (account,) = lock(store_id=store_id, account_ids=[spent.account_id])
+        spent.account = account
+        receiver = heir(account)
+        if receiver.pk != account.pk:  # a merged account is never locked after the one that has its place
+            lock(store_id=store_id, account_ids=[receiver.pk])
+    return spent
+
+
+def _given_back(spent: Entry) -> QuerySet[Entry]:
+    """What came back of it, to its account and to those that took its place."""
+    took, reached = spent.account, [spent.account.pk]
+    while took.merged_into_id is not None:
+        took = Account.objects.get(store_id=took.store_id, pk=took.merged_into_id)
+        reached.append(took.pk)
+    return Entry.objects.filter(
+        store_id=spent.store_id, kind=Entry.Kind.REFUND, source=spent.owner, account__in=reached
+    )
+
+
+def _put_back(spent: Entry, owner: str, amount: Decimal, expires_at: datetime | None, facts: dict[str, Any]) -> Decimal:
+    if amount <= 0:
+        return ZERO
+    add(
+        store_id=spent.store_id,
+        account_id=heir(spent.account).pk,
+        kind=Entry.Kind.REFUND,
+        owner=owner,
+        amount=amount,
+        source=spent.owner,
+        expires_at=expires_at,
+        **{"reference": spent.reference, **facts},
+    )
+    return amount
 
 
 # --- expiry ---------------------------------------------------------------------------------------------------------

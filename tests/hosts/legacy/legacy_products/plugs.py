@@ -9,7 +9,7 @@ from storefront.contracts import Sellable
 from storefront.ids import whole_number
 from storefront.items import item
 
-from .models import Product, Size
+from .models import Category, Product, Size
 
 
 class LegacyCatalog:
@@ -47,6 +47,12 @@ class LegacyCatalog:
             available=max((size or product).left, 0),
             category_ids=(str(product.category_id),),
         )
+
+    def category_names(self, store_id, category_ids):
+        wanted = {whole_number(pk) for pk in category_ids} - {None}
+        if store_id != settings.SHOP_STORE_ID or not wanted:
+            return {}
+        return {str(pk): name for pk, name in Category.objects.filter(pk__in=wanted).values_list("pk", "name")}
 
     def items(self, store_id, skus, *, group_id=None):
         currency = kernel.store(store_id).currency
