@@ -304,8 +304,21 @@ _ANONYMOUS_MEMBERS = (
 
 def anonymous_user(holder: Holder, row: User | None) -> dict[str, Any]:
     """The contract's AnonymousUser."""
-    whole = logged_out_user(row) if row is not None and not holder.is_anonymous else session_user(holder)
-    return {name: whole[name] for name in _ANONYMOUS_MEMBERS}
+    if row is not None and not holder.is_anonymous:
+        whole = logged_out_user(row)
+        return {name: whole[name] for name in _ANONYMOUS_MEMBERS}
+    return {
+        "id": holder.user_id,
+        "is_anonymous": holder.is_anonymous,
+        "is_logged_in": False,
+        "first_name": holder.first_name,
+        "last_name": holder.last_name,
+        "phone": holder.phone,
+        "email": holder.email,
+        "is_email_verified": False,
+        "is_phone_verified": False,
+        "profile_image_url": None,
+    }
 
 
 def group(row: CustomerGroup | None) -> dict[str, Any] | None:

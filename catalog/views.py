@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -34,7 +35,7 @@ class CatalogViewSet(StoreViewSet):
 
     access = Access.KEY_OR_TOKEN
 
-    @property
+    @cached_property
     def group_ids(self) -> tuple[str, ...]:
         return kernel.price_group_ids(store=self.store, asked=self.group_id)
 

@@ -8,6 +8,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
+from config.threads import use_plain_locals  # noqa: E402 -- needs the settings
+
+use_plain_locals()
+
 # What is loaded now stays for good. Unless told so, the collector goes through all of it every few hundred requests,
 # which takes a quarter of the processor time of a small one.
 get_resolver().url_patterns  # noqa: B018 -- imports the views, so that they are loaded too

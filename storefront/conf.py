@@ -194,7 +194,7 @@ def _limit_rules(name: str) -> tuple[tuple[int, int], ...]:
 
 
 def _forget(*, setting: str, **_: Any) -> None:
-    if setting in {"STOREFRONT", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "DEBUG"}:
+    if setting in {"STOREFRONT", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "DEBUG", "INSTALLED_APPS"}:
         conf.cache_clear()
         _limit_rules.cache_clear()
         from storefront import crypto, plugs

@@ -31,6 +31,7 @@ def paths(name: str) -> tuple[str, ...]:
     return tuple(path for path in wanted if path not in defaults or _installed(path))
 
 
+@cache
 def has(name: str) -> bool:
     """Whether anybody answers to a key: its default does only where the default's app is installed."""
     path = getattr(conf(), name)
@@ -49,5 +50,5 @@ def plug_function(name: str) -> Callable[..., Any]:
 
 def forget() -> None:
     """Drops what was resolved, after a change of settings."""
-    for resolved in (plug, plug_list, plug_function):
+    for resolved in (plug, plug_list, plug_function, has):
         resolved.cache_clear()
