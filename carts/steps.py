@@ -10,7 +10,7 @@ from storefront.contracts import Place, Sellable, Sku, TaxedGoods, TaxPart
 from storefront.contracts import Tax as TaxPlug
 from storefront.money import ZERO, rounded, tax_inside, tax_on
 from storefront.plugs import plug
-from storefront.pricing import Line, Quote
+from storefront.pricing import Line, Lines, Quote
 
 from . import rules, tax
 
@@ -107,7 +107,7 @@ class Tax:
                 line._replace(unit_price_excluding_tax=unit, subtotal=subtotal, net=net, tax=owed, tax_rate=rate)
             )
             parts.append(tax.split(owed, facts.parts[rate], currency))
-        return quote._replace(lines=tuple(lines)).noted(**{"tax_parts": tuple(parts), tax.PLACES: facts.places})
+        return quote._replace(lines=Lines(lines)).noted(**{"tax_parts": tuple(parts), tax.PLACES: facts.places})
 
 
 class Handling:
@@ -143,4 +143,4 @@ class Handling:
             owed = tax_on(handling, rate, currency)
             lines.append(line._replace(handling=handling, handling_tax=owed))
             parts.append(tax.split(owed, facts.get(rate, ()), currency))
-        return quote._replace(lines=tuple(lines)).noted(handling_tax_parts=tuple(parts))
+        return quote._replace(lines=Lines(lines)).noted(handling_tax_parts=tuple(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, Decimal
 
 from storefront.contracts import Sku
@@ -10,27 +11,39 @@ from storefront.pricing import COUPON, Discount, Line, Quote
 
 from .engine.basket import Basket, Effect, Item
 
+_KNOWN = "promotions_basket"  # a fact: the basket of these very lines
+
 
 def of_quote(quote: Quote) -> Basket:
     """The lines that are paid. Their positions are those in the quote."""
+    known: tuple[Sequence[Line], Basket] | None = quote.facts.get(_KNOWN)
+    if known is not None and known[0] is quote.lines:
+        return known[1]
     held: dict[Sku, int] = {}
     for line in quote.lines:
         held[line.sku] = held.get(line.sku, 0) + line.quantity
     return Basket(
-        Item(
-            line.sku,
-            line.quantity,
-            line.unit_price,
-            line.amount,
-            line.sellable.category_ids,
-            None
-            if line.sellable.available is None or line.sellable.backorder
-            else line.sellable.available - held[line.sku],
-            position,
-        )
-        for position, line in enumerate(quote.lines)
-        if line.amount > 0 and line.sellable is not None and not line.is_free_item
+        [
+            Item(
+                line.sku,
+                line.quantity,
+                line.unit_price,
+                line.amount,
+                line.sellable.category_ids,
+                None
+                if line.sellable.available is None or line.sellable.backorder
+                else line.sellable.available - held[line.sku],
+                position,
+            )
+            for position, line in enumerate(quote.lines)
+            if line.amount > 0 and line.sellable is not None and not line.is_free_item
+        ]
     )
+
+
+def keeping(quote: Quote, basket: Basket) -> Quote:
+    """The quote with its basket, for who asks for it next; forgotten by itself as soon as lines change."""
+    return quote.noted(**{_KNOWN: (quote.lines, basket)})
 
 
 def with_left(quote: Quote) -> tuple[Basket, list[Decimal]]:
@@ -39,36 +52,41 @@ def with_left(quote: Quote) -> tuple[Basket, list[Decimal]]:
     unit = quote.currency.unit
     return basket, [
         max(line.discounted.quantize(unit, ROUND_DOWN), ZERO) if line.discounts else line.amount
-        for line in (quote.lines[item.position] for item in basket.items)
+        for line in [quote.lines[item.position] for item in basket.items]
     ]
 
 
-def add(quote: Quote, effect: Effect, basket: Basket, source: str) -> Quote:
-    """The quote with what an offer does: discounts on its lines, gifts on lines of their own at the end."""
+def add(quote: Quote, effects: Iterable[tuple[str, Effect]], basket: Basket) -> Quote:
+    """The quote with what offers do, by the source of each: discounts on its lines, gifts on lines of their own at the
+    end. Each line is copied once, however many offers touch it."""
     lines = list(quote.lines)
-    for index, share in effect.discounts.items():
-        position = basket.items[index].position
-        line = lines[position]
-        lines[position] = line._replace(discounts=(*line.discounts, Discount(source, share)))
-    for index, units in effect.gifts.items():
-        item = basket.items[index]
-        lines.append(
-            Line(
-                item.sku,
-                units,
-                sellable=lines[item.position].sellable,
-                free_quantity=units,
-                is_free_item=True,
-                free_source=source,
-                free_value=rounded(item.unit_price * units, quote.currency),
-                unit_price=item.unit_price,
+    discounts: dict[int, list[Discount]] = {}
+    free_shipping = list(quote.free_shipping)
+    points = quote.bonus_points
+    for source, effect in effects:
+        for index, share in effect.discounts.items():
+            discounts.setdefault(basket.items[index].position, []).append(Discount(source, share))
+        for index, units in effect.gifts.items():
+            item = basket.items[index]
+            lines.append(
+                Line(
+                    item.sku,
+                    units,
+                    sellable=lines[item.position].sellable,
+                    free_quantity=units,
+                    is_free_item=True,
+                    free_source=source,
+                    free_value=rounded(item.unit_price * units, quote.currency),
+                    unit_price=item.unit_price,
+                )
             )
-        )
-    return quote._replace(
-        lines=tuple(lines),
-        free_shipping=(*quote.free_shipping, source) if effect.free_shipping else quote.free_shipping,
-        bonus_points=quote.bonus_points + effect.points,
-    )
+        if effect.free_shipping:
+            free_shipping.append(source)
+        points += effect.points
+    for position, found in discounts.items():
+        line = lines[position]
+        lines[position] = line._replace(discounts=(*line.discounts, *found))
+    return quote._replace(lines=tuple(lines), free_shipping=tuple(free_shipping), bonus_points=points)
 
 
 def without_coupon(quote: Quote) -> Quote:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from storefront.money import ZERO
 from . import rules, sql
 from .engine.basket import Basket, Limit
 from .engine.rules import EVERYTHING, Rule, needs
+from .engine.sequence import Candidate
 from .models import Eligibility, Kind, Offer, OfferAudience, State
 
 logger = logging.getLogger(__name__)
@@ -66,11 +67,17 @@ class LiveOffer:
     revision: int
     created_at: datetime
     modified_at: datetime
+    # made of the above once, for every cart asks
+    source: str = field(init=False)  # how discounts in a quote name this offer
+    candidate: Candidate = field(init=False)
+    for_everybody: bool = field(init=False)  # nothing about who asks, and nothing counted, can refuse it
 
-    @property
-    def source(self) -> str:
-        """How discounts in a quote name this offer."""
-        return f"{self.kind}:{self.id}"
+    def __post_init__(self) -> None:
+        found = Candidate(self.id, self.rule, self.priority, self.combinable, self.limit, self.minimum)
+        asks = self.eligibility != Eligibility.ALL or self.requires_login or self.first_order_only or self.counted
+        object.__setattr__(self, "source", f"{self.kind}:{self.id}")
+        object.__setattr__(self, "candidate", found)
+        object.__setattr__(self, "for_everybody", not asks)
 
     @property
     def for_the_asking(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -18,10 +18,10 @@ from storefront.pricing import COUPON, PROMOTION, Line, Quote
 from . import baskets, claims, eligibility, errors, rulebook, shown, sql, wording
 from .codes import code_key
 from .eligibility import Caller
-from .engine.basket import Basket, Effect
+from .engine.basket import NOTHING, Basket, Effect
 from .engine.effects import effect
 from .engine.missing import missing
-from .engine.sequence import Candidate, choose
+from .engine.sequence import choose
 from .models import AppliesTo, Kind, OfferType, State
 from .plugs import ShownPromotions
 from .rulebook import Book, LiveOffer
@@ -88,22 +88,31 @@ class Promotions:
         known = eligibility.standing(caller, found)
         return PromotionFacts(
             basket,
-            {offer.id: offer for offer in found if eligibility.refusal(offer, caller, known) is None},
+            {
+                offer.id: offer
+                for offer in found  # that run, so nothing is left to refuse of one that is for everybody
+                if offer.for_everybody or eligibility.refusal(offer, caller, known) is None
+            },
             beside,
         )
 
     def apply(self, quote: Quote, facts: PromotionFacts | None) -> Quote:
         if facts is None:
             return quote
-        chosen = choose(map(candidate, facts.offers.values()), facts.basket, currency=quote.currency)
-        for applied in chosen:
-            quote = baskets.add(quote, applied.effect, facts.basket, facts.offers[applied.id].source)
+        before = len(quote.lines)
+        chosen = choose([offer.candidate for offer in facts.offers.values()], facts.basket, currency=quote.currency)
+        effects = [(facts.offers[applied.id].source, applied.effect) for applied in chosen]
+        quote = baskets.add(quote, effects, facts.basket)
         quote = quote._replace(
             lines=tuple(
-                line._replace(on_promotion=True) if line.saving_from(PROMOTION) or facts.beside.of(line) else line
-                for line in quote.lines
+                [
+                    line._replace(on_promotion=True) if line.saving_from(PROMOTION) or facts.beside.of(line) else line
+                    for line in quote.lines
+                ]
             )
         )
+        if len(quote.lines) == before:  # without gifts, which take stock, the coupon works on the same basket
+            quote = baskets.keeping(quote, facts.basket)
         if not chosen:
             return quote
         offers = [facts.offers[applied.id] for applied in chosen]
@@ -131,10 +140,6 @@ def _shown_by_the_catalogue(quote: Quote, book: Book, now: datetime) -> Shown:
     return Shown(theirs=found)
 
 
-def candidate(offer: LiveOffer) -> Candidate:
-    return Candidate(offer.id, offer.rule, offer.priority, offer.combinable, offer.limit, offer.minimum)
-
-
 def scope(offer: LiveOffer) -> str:
     """Of what an offer takes something off (D-34)."""
     if offer.type == OfferType.FREE_SHIPPING:
@@ -147,6 +152,9 @@ class CouponFacts(NamedTuple):
     offer: LiveOffer | None = None
     code: str = ""
     code_id: int = 0
+    basket: Basket | None = None
+    left: Sequence[Decimal] = ()  # by promotions, of the basket's items
+    effect: Effect = NOTHING  # on that, whatever else is asked of the cart
     names: Names = wording.NO_NAMES  # of what is missing
 
 
@@ -172,9 +180,7 @@ class Coupon:
         caller = Caller.of_quote(quote, now)
         if self.trial is not None and trial:
             refused = eligibility.refusal(self.trial, caller, eligibility.standing(caller, [self.trial]))
-            return (
-                CouponFacts(refused) if refused else CouponFacts(None, self.trial, names=self._names(quote, self.trial))
-            )
+            return CouponFacts(refused) if refused else self._tried(quote, CouponFacts(None, self.trial))
         key = code_key(quote.coupon_code)
         found = sql.find_code(store_id=quote.store_id, key=key, customer_id=caller.customer_id) if key else None
         if found is None or found.state not in (State.LIVE, State.EXPIRED):
@@ -190,28 +196,33 @@ class Coupon:
             refusal = errors.CouponLimitReached
         if refusal is not None:
             return CouponFacts(refusal)
-        return CouponFacts(None, offer, found.text, found.code_id, self._names(quote, offer))
+        return self._tried(quote, CouponFacts(None, offer, found.text, found.code_id))
 
-    def _names(self, quote: Quote, offer: LiveOffer) -> Names:
+    def _tried(self, quote: Quote, facts: CouponFacts) -> CouponFacts:
+        """The same with what the offer does to the cart, or else the names of what it lacks."""
+        offer = facts.offer
+        assert offer is not None
         basket, left = baskets.with_left(quote)
-        if effect(offer.rule, basket, left=left, limit=offer.limit, currency=quote.currency):
-            return wording.NO_NAMES
+        found = effect(offer.rule, basket, left=left, limit=offer.limit, currency=quote.currency)
+        facts = facts._replace(basket=basket, left=left, effect=found)
+        if found:
+            return facts
         lacking = missing(offer.rule, basket, left)
         known = wording.names_of(quote.sellables)
-        return known if lacking is None else wording.look_up(quote.store_id, [lacking.target], known)
+        names = known if lacking is None else wording.look_up(quote.store_id, [lacking.target], known)
+        return facts._replace(names=names)
 
     def apply(self, quote: Quote, facts: CouponFacts | None) -> Quote:
         if facts is None:
             return quote
-        offer = facts.offer
-        if offer is None:
+        offer, basket = facts.offer, facts.basket
+        if offer is None or basket is None:
             refusal = facts.refusal or errors.CouponNotFound
             return quote.refused("coupon", refusal.code, refusal.default_message)
-        basket, left = baskets.with_left(quote)
-        found = coupon_effect(offer, basket, left, quote=quote, names=facts.names)
-        if isinstance(found, DomainError):
-            return quote.refused("coupon", found.code, found.message)
-        quote = baskets.add(quote, found, basket, offer.source)
+        refused = _refused(offer, basket, facts.left, facts.effect, quote=quote, names=facts.names)
+        if refused is not None:
+            return quote.refused("coupon", refused.code, refused.message)
+        quote = baskets.add(quote, [(offer.source, facts.effect)], basket)
         noted = {
             "id": offer.id,
             "type": offer.type,
@@ -222,10 +233,10 @@ class Coupon:
         return quote.noted(coupon=noted)
 
 
-def coupon_effect(
-    offer: LiveOffer, basket: Basket, left: list[Decimal], *, quote: Quote, names: Names
-) -> Effect | DomainError:
-    """What a coupon that the shopper may have does to what promotions left, or why nothing; pure."""
+def _refused(
+    offer: LiveOffer, basket: Basket, left: Sequence[Decimal], found: Effect, *, quote: Quote, names: Names
+) -> DomainError | None:
+    """Why a coupon that the shopper may have gives nothing of its effect on what promotions left, if so; pure."""
     if not offer.combinable and quote.facts.get("promotions"):
         return errors.CouponNotCombinable()
     paid = sum(left, ZERO)
@@ -234,9 +245,8 @@ def coupon_effect(
             f"{errors.CouponMinimumNotReached.default_message} "
             + wording.spend_more(offer.minimum - paid, quote.currency)
         )
-    found = effect(offer.rule, basket, left=left, limit=offer.limit, currency=quote.currency)
     if found:
-        return found
+        return None
     hint = wording.suggestion(missing(offer.rule, basket, left), names, quote.currency)
     return errors.CouponNotApplicable(" ".join(filter(None, (str(errors.CouponNotApplicable.default_message), hint))))
 
@@ -258,28 +268,38 @@ class Applied:
         taken = list(quote.claims)
         rows: list[dict[str, Any]] = []
         for noted in promotions:
-            found = _rows(quote, PROMOTION, noted, savings)
+            found = _found(quote, PROMOTION, noted, savings)
             if not found:
                 continue
-            says = {"promotion_id": noted["id"], "promotion_type": shown.promotion_type(noted["type"])}
-            place = {"applied_sequence": noted["sequence"], "scope": noted["scope"]}
-            rows += [says | row | place for row in found]
+            pk, kind, sequence, scope = noted["id"], noted["type"], noted["sequence"], noted["scope"]
+            rows += [
+                {
+                    "promotion_id": pk,
+                    "promotion_type": shown.promotion_type(kind),
+                    **_row(line, saving),
+                    "applied_sequence": sequence,
+                    "scope": scope,
+                }
+                for line, saving in found
+            ]
             taken.append(claims.of_use(quote, "promotion", noted, saving=_sum(found), revenue=revenue))
         coupon_rows: list[dict[str, Any]] = []
         if coupon:
-            found = _rows(quote, COUPON, coupon, savings) or [_row(ZERO)]
-            coupon_rows = [{"coupon_id": coupon["id"], "coupon_type": coupon["type"], **row} for row in found]
+            found = _found(quote, COUPON, coupon, savings) or [(None, ZERO)]
+            says = {"coupon_id": coupon["id"], "coupon_type": coupon["type"]}
+            coupon_rows = [says | _row(line, saving) for line, saving in found]
             taken.append(claims.of_use(quote, "coupon", coupon, saving=_sum(found), revenue=revenue))
         quote = quote._replace(claims=tuple(taken))
-        return quote.noted(applied_promotions=_shown(rows), applied_coupons=_shown(coupon_rows))
+        return quote.noted(applied_promotions=rows, applied_coupons=coupon_rows)
 
 
-Savings = Mapping[str, list[tuple[Line, Decimal]]]  # by source: the lines that it makes cheaper, in their order
+Saving = tuple[Line | None, Decimal]  # of a line, or of the cart or its delivery
+Savings = Mapping[str, list[Saving]]  # by source: the lines that it makes cheaper, in their order
 
 
 def _savings(quote: Quote) -> Savings:
     """One walk over the lines for all sources: a hundred promotions may touch a cart."""
-    found: dict[str, list[tuple[Line, Decimal]]] = {}
+    found: dict[str, list[Saving]] = {}
     for line in quote.lines:
         mine: dict[str, Decimal] = {}
         for discount in line.discounts:
@@ -292,23 +312,23 @@ def _savings(quote: Quote) -> Savings:
     return found
 
 
-def _rows(quote: Quote, prefix: str, noted: Mapping[str, Any], savings: Savings) -> list[dict[str, Any]]:
-    """One row for each line that an offer touches, or one for the cart or its delivery; none when it does nothing."""
+def _found(quote: Quote, prefix: str, noted: Mapping[str, Any], savings: Savings) -> Sequence[Saving]:
+    """One for each line that an offer touches, or one for the cart or its delivery; none when it does nothing."""
     source = prefix + noted["id"]
     if noted["scope"] == "shipping":
         if quote.shipping_discount_source == source:
-            return [_row(quote.shipping_discount)]
-        return [_row(ZERO)] if quote.shipping_cost is None and source in quote.free_shipping else []
+            return [(None, quote.shipping_discount)]
+        return [(None, ZERO)] if quote.shipping_cost is None and source in quote.free_shipping else []
     lines = savings.get(source, [])
     if noted["scope"] == "cart":
-        return [_row(sum((saving for _line, saving in lines), ZERO))] if lines else []
-    return [_row(saving, line) for line, saving in lines]
+        return [(None, _sum(lines))] if lines else []
+    return lines
 
 
-def _row(saving: Decimal, line: Line | None = None) -> dict[str, Any]:
+def _row(line: Line | None, saving: Decimal) -> dict[str, Any]:
     sellable = line.sellable if line is not None else None
     return {
-        "savings": saving,
+        "savings": float(saving),
         "product_id": line.sku.product_id if line is not None else None,
         "variant_id": (line.sku.variant_id or None) if line is not None else None,
         "product_name": sellable.product_name if sellable is not None else None,
@@ -316,9 +336,5 @@ def _row(saving: Decimal, line: Line | None = None) -> dict[str, Any]:
     }
 
 
-def _sum(rows: list[dict[str, Any]]) -> Decimal:
-    return sum((row["savings"] for row in rows), ZERO)
-
-
-def _shown(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row | {"savings": float(row["savings"])} for row in rows]
+def _sum(found: Sequence[Saving]) -> Decimal:
+    return sum([saving for _line, saving in found], ZERO)

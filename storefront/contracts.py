@@ -233,9 +233,11 @@ class Place:
     pincode: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaxedGoods:
-    """What is taxed: a sku, or "" for shipping and handling. `amount` is after discounts, in the store's currency."""
+class TaxedGoods(NamedTuple):
+    """What is taxed: a sku, or "" for shipping and handling. `amount` is after discounts, in the store's currency.
+
+    A tuple, for it is made for every line of every cart that is read. Name its fields.
+    """
 
     sku: Sku | None
     amount: Decimal

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -78,13 +79,18 @@ class Line(NamedTuple):
 
     @property
     def discount(self) -> Decimal:
-        return sum((found.amount for found in self.discounts), ZERO) if self.discounts else ZERO
+        found = ZERO
+        for _source, amount in self.discounts:
+            found += amount
+        return found
 
     def discount_from(self, prefix: str) -> Decimal:
         """The part of the discount whose source starts with `prefix`."""
-        if not self.discounts:
-            return ZERO
-        return sum((found.amount for found in self.discounts if found.source.startswith(prefix)), ZERO)
+        found = ZERO
+        for source, amount in self.discounts:
+            if source.startswith(prefix):
+                found += amount
+        return found
 
     def saving_from(self, prefix: str) -> Decimal:
         """The same, with the value of a gift from such a source."""
@@ -95,6 +101,58 @@ class Line(NamedTuple):
     def discounted(self) -> Decimal:
         """What is left of `amount` after discounts, with or without tax as shown."""
         return self.amount - self.discount if self.discounts else self.amount
+
+
+class Sums(NamedTuple):
+    """What lines alone add up to."""
+
+    amount: Decimal
+    discount: Decimal
+    promotion_discount: Decimal
+    coupon_discount: Decimal
+    promotion_gifts: Decimal
+    coupon_gifts: Decimal
+    subtotal: Decimal
+    net: Decimal
+    tax: Decimal
+    handling: Decimal
+    handling_tax: Decimal
+
+
+def sums_of(lines: Iterable[Line]) -> Sums:
+    amount = discount = promotion = coupon = subtotal = net = tax = handling = handling_tax = ZERO
+    promotion_gifts = coupon_gifts = ZERO
+    for line in lines:
+        amount += line.amount
+        subtotal += line.subtotal
+        net += line.net
+        tax += line.tax
+        if line.handling:
+            handling += line.handling
+            handling_tax += line.handling_tax
+        for source, share in line.discounts:
+            discount += share
+            if source.startswith(PROMOTION):
+                promotion += share
+            elif source.startswith(COUPON):
+                coupon += share
+        if line.free_value:
+            if line.free_source.startswith(PROMOTION):
+                promotion_gifts += line.free_value
+            elif line.free_source.startswith(COUPON):
+                coupon_gifts += line.free_value
+    return Sums(
+        amount, discount, promotion, coupon, promotion_gifts, coupon_gifts, subtotal, net, tax, handling, handling_tax
+    )
+
+
+class Lines(tuple[Line, ...]):
+    """Lines that are not touched again, and therefore remember their sums: five steps and the answer ask for totals.
+    A step may as well leave a plain tuple."""
+
+    @cached_property
+    def sums(self) -> Sums:
+        return sums_of(self)
 
 
 class Totals(NamedTuple):
@@ -174,24 +232,9 @@ class Quote(NamedTuple):
         return self._replace(facts={**self.facts, **facts})
 
     def totals(self) -> Totals:
-        amount = discount = promotion = coupon = subtotal = net = tax = handling = handling_tax = ZERO
-        promotion_gifts = coupon_gifts = ZERO
-        for line in self.lines:
-            amount += line.amount
-            subtotal += line.subtotal
-            net += line.net
-            tax += line.tax
-            handling += line.handling
-            handling_tax += line.handling_tax
-            if line.discounts:
-                discount += line.discount
-                promotion += line.discount_from(PROMOTION)
-                coupon += line.discount_from(COUPON)
-            if line.free_value:
-                if line.free_source.startswith(PROMOTION):
-                    promotion_gifts += line.free_value
-                elif line.free_source.startswith(COUPON):
-                    coupon_gifts += line.free_value
+        (
+            amount, discount, promotion, coupon, promotion_gifts, coupon_gifts, subtotal, net, tax, handling, handling_tax
+        ) = self.lines.sums if isinstance(self.lines, Lines) else sums_of(self.lines)  # fmt: skip
         shipping = ZERO if self.shipping_cost is None else self.shipping_cost - self.shipping_discount
         total_tax = tax + handling_tax + self.shipping_tax
         grand_total = net + handling + shipping + total_tax

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from functools import cached_property
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from storefront.contracts import Sku
 from storefront.money import ZERO
@@ -25,25 +27,47 @@ class Item(NamedTuple):
     position: int = 0  # in the cart, oldest first
 
 
+NONE: Mapping[int, Any] = MappingProxyType({})
+_BY_SKU = attrgetter("sku", "position")
+
+
 class Basket:
     """Items in the order of their skus, so that no result depends on the order of lines."""
 
-    __slots__ = ("_categories", "_products", "_variants", "amounts", "everything", "items", "total")
-
     def __init__(self, items: Iterable[Item]) -> None:
-        self.items: tuple[Item, ...] = tuple(sorted(items, key=lambda item: (item.sku, item.position)))
+        self.items: tuple[Item, ...] = tuple(sorted(items, key=_BY_SKU))
         self.amounts: tuple[Decimal, ...] = tuple([item.amount for item in self.items])
         self.total: Decimal = sum(self.amounts, ZERO)
         self.everything: Sequence[int] = range(len(self.items))
-        self._products: dict[str, list[int]] = {}
-        self._variants: dict[str, list[int]] = {}
-        self._categories: dict[str, list[int]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Basket) and self.items == other.items
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    @cached_property
+    def _products(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
         for index, item in enumerate(self.items):
-            self._products.setdefault(item.sku.product_id, []).append(index)
+            found.setdefault(item.sku.product_id, []).append(index)
+        return found
+
+    @cached_property
+    def _variants(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for index, item in enumerate(self.items):
             if item.sku.variant_id:
-                self._variants.setdefault(item.sku.variant_id, []).append(index)
+                found.setdefault(item.sku.variant_id, []).append(index)
+        return found
+
+    @cached_property
+    def _categories(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for index, item in enumerate(self.items):
             for category_id in item.category_ids:
-                self._categories.setdefault(category_id, []).append(index)
+                found.setdefault(category_id, []).append(index)
+        return found
 
     @property
     def product_ids(self) -> Iterable[str]:
@@ -78,12 +102,11 @@ class Limit(NamedTuple):
     order: str
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What an offer does. Keys are indexes of a basket's items; falsy when it does nothing."""
 
-    discounts: Mapping[int, Decimal] = field(default_factory=dict)  # off the whole line, above zero
-    gifts: Mapping[int, int] = field(default_factory=dict)  # free units, above zero
+    discounts: Mapping[int, Decimal] = NONE  # off the whole line, above zero
+    gifts: Mapping[int, int] = NONE  # free units, above zero
     free_shipping: bool = False
     points: int = 0
 

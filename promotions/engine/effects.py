@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from storefront.money import HUNDRED, ZERO, Currency, allocate, rounded
 
@@ -104,6 +104,9 @@ class _Work:
         bases: dict[int, Decimal] = {}
         for part, units in self._counting(rule.parts):
             values = self._at_most({index: self.value(index, units[index]) for index in units}, part.maximum_value)
+            if not bases:
+                bases = values
+                continue
             for index, value in values.items():
                 bases[index] = max(value, bases.get(index, ZERO))
         if len(rule.parts) == 1 and not _names_any(rule.parts[0]):  # off the cart: rounded once, then shared
@@ -313,7 +316,7 @@ class _Work:
         return rounded(self.left[index] * units / quantity, self.currency)
 
     def _percent(self, base: Decimal, percent: Decimal) -> Decimal:
-        return rounded(base * percent / HUNDRED, self.currency)
+        return (base * percent / HUNDRED).quantize(self.currency.unit, ROUND_HALF_UP)
 
     def _shared(self, total: Decimal, weights: Mapping[int, Decimal]) -> dict[int, Decimal]:
         """`total` over items in proportion, ties to the earlier sku, none above its weight."""
@@ -329,9 +332,12 @@ class _Work:
         return self._shared(rounded(maximum, self.currency), values)
 
     def _discounts(self, shares: Mapping[int, Decimal], maximum: Decimal | None = None) -> Effect:
-        found = self._at_most({index: share for index, share in shares.items() if share > 0}, maximum)
-        found = {index: share for index, share in sorted(found.items()) if share > 0}
-        return Effect(discounts=found) if found else NOTHING
+        found = {index: share for index, share in shares.items() if share > 0}
+        if maximum is not None:
+            found = {index: share for index, share in self._at_most(found, maximum).items() if share > 0}
+        if not found:
+            return NOTHING
+        return Effect(discounts=found if len(found) == 1 else dict(sorted(found.items())))
 
 
 def _names_any(part: Part) -> bool:

@@ -162,3 +162,10 @@ def needs(rule: Rule) -> tuple[Target, ...]:
             return tuple(volume.target for volume in rule.volumes)
         case FreeShipping():
             return (EVERYTHING,)
+
+
+def reads(rule: Rule) -> tuple[Target, ...]:
+    """The lines on which the effect of a rule depends: what others do to the rest of a basket changes nothing for it."""
+    if isinstance(rule, BuyXGetY):
+        return tuple([target for exchange in rule.exchanges for target in (exchange.buy, exchange.get)])
+    return needs(rule)

@@ -10,7 +10,7 @@ from storefront.money import ZERO, Currency
 
 from .basket import Basket, Effect, Limit
 from .effects import effect
-from .rules import Rule
+from .rules import Rule, reads
 
 
 class Candidate(NamedTuple):
@@ -59,19 +59,28 @@ def _worth(choice: tuple[Applied, ...]) -> tuple[Decimal, bool]:
 
 
 def _together(candidates: list[tuple[Candidate, Applied]], basket: Basket, currency: Currency) -> tuple[Applied, ...]:
+    """Each on what those before it left. One whose lines nobody before it touched does what it does alone: most
+    promotions of a full basket are about products of their own, and need not be worked out twice."""
     left = list(basket.amounts)
     given: dict[int, int] = {}
+    touched: set[int] = set()
     found: list[Applied] = []
     for candidate, alone in candidates:
-        if found:
+        applied = alone
+        if touched and _any_of(touched, candidate.rule, basket):
             now = effect(candidate.rule, basket, currency=currency, left=left, given=given, limit=candidate.limit)
-        else:
-            now = alone.effect
-        if not now:
-            continue
-        for index, share in now.discounts.items():
+            if not now:
+                continue
+            applied = Applied(candidate.id, now, now.saving(basket))
+        for index, share in applied.effect.discounts.items():
             left[index] -= share
-        for index, units in now.gifts.items():
+            touched.add(index)
+        for index, units in applied.effect.gifts.items():
             given[index] = given.get(index, 0) + units
-        found.append(Applied(candidate.id, now, now.saving(basket)))
+            touched.add(index)
+        found.append(applied)
     return tuple(found)
+
+
+def _any_of(touched: set[int], rule: Rule, basket: Basket) -> bool:
+    return any(not touched.isdisjoint(basket.matching(target)) for target in reads(rule))

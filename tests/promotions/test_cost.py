@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from promotions import rulebook, services, steps
+from promotions.engine.sequence import Candidate
 from promotions.models import Kind, Offer, State
 from storefront.conf import DEFAULT_PRICING_STEPS
 from storefront.contracts import Sku
@@ -85,9 +86,11 @@ def test_limits_cost_one_more_however_many_promotions_have_one(
 def test_only_promotions_that_may_fit_are_looked_at(
     store: Store, thousand: list[Offer], till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_at: list[str] = []
-    real = steps.candidate
-    monkeypatch.setattr(steps, "candidate", lambda offer: looked_at.append(offer.id) or real(offer))
+    looked_at: list[Candidate] = []
+    real = steps.choose
+    monkeypatch.setattr(
+        steps, "choose", lambda found, *rest, **more: looked_at.extend(found) or real(found, *rest, **more)
+    )
     cart(till)
     assert len(looked_at) == LINES
 

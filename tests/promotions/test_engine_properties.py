@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from promotions.engine.basket import Basket, Item, Limit
 from promotions.engine.effects import effect
-from promotions.engine.rules import Rule
+from promotions.engine.rules import PercentageDiscount, Rule, reads
 from promotions.engine.sequence import Candidate, choose
 from promotions.rules import parse
 from storefront.contracts import Sku
 from storefront.money import INR, ZERO, rounded
+
+from . import plain
 
 SKUS = [Sku("A"), Sku("B", "B1"), Sku("B", "B2"), Sku("C"), Sku("D")]
 CATEGORIES = ["x", "y"]
@@ -233,3 +235,51 @@ def test_promotions_together_take_no_more_than_the_cart_and_do_not_depend_on_any
     random.shuffle(candidates)
     random.shuffle(lines)
     assert choose(candidates, Basket(lines), currency=INR) == chosen
+
+
+limited = st.tuples(rules, st.integers(1, 2), st.booleans(), limits, st.sampled_from([0, 0, 50]))
+
+
+@settings(max_examples=400)
+@given(st.lists(limited, max_size=6), items())
+def test_the_sequence_is_that_of_working_out_every_promotion_twice(
+    found: list[tuple[Rule, int, bool, Limit | None, int]], lines: list[Item]
+) -> None:
+    """What the engine leaves out, for nobody touched the lines before, would have come to the same."""
+    candidates = [
+        Candidate(str(number), rule, priority, combinable, limit, Decimal(minimum))
+        for number, (rule, priority, combinable, limit, minimum) in enumerate(found)
+    ]
+    basket = Basket(lines)
+    chosen = choose(candidates, basket, currency=INR)
+    assert [(one.id, one.effect, one.saving) for one in chosen] == plain.choose(candidates, basket, currency=INR)
+
+
+@given(percents, st.lists(sides, min_size=1, max_size=3), items())
+def test_a_bare_percentage_is_taken_off_each_line_that_is_named(
+    percent: float, named_ones: list[str], lines: list[Item]
+) -> None:
+    targets = [dict([side.split(":")]) for side in named_ones if not side.startswith("from_category")]
+    details = {"discount_type": "percentage", "discount_percent": percent, "products": targets or [{"product_id": "A"}]}
+    rule = parse(type="discount", applies_to="product", details=details).rule
+    basket = Basket(lines)
+    assert isinstance(rule, PercentageDiscount)
+    result = effect(rule, basket, currency=INR)
+    assert result.discounts == plain.percent_off_products(rule, basket, currency=INR)
+    assert list(result.discounts) == sorted(result.discounts)
+
+
+@settings(max_examples=300)
+@given(rules, items(), limits, st.data())
+def test_what_a_rule_does_not_read_changes_nothing_for_it(
+    rule: Rule, lines: list[Item], limit: Limit | None, data: Any
+) -> None:
+    basket = Basket(lines)
+    read = {index for target in reads(rule) for index in basket.matching(target)}
+    rest = [index for index in basket.everything if index not in read]
+    left, given_away = list(basket.amounts), {}
+    for index in rest:
+        left[index] = data.draw(st.decimals(ZERO, basket.amounts[index], places=2))
+        given_away[index] = data.draw(st.integers(0, 5))
+    later = effect(rule, basket, currency=INR, left=left, given=given_away, limit=limit)
+    assert later == effect(rule, basket, currency=INR, limit=limit)
