@@ -24,6 +24,7 @@ class EngagementConfig(AppConfig):
         secrets.register("newsletter", selectors.reveal)
         privacy.register("newsletter", selectors.personal_data)
         events.on("message.bounced", services.bounced)
+        events.on("message.unsubscribed", services.opted_out)
         events.on("shopper.preferences", services.follow_preferences)
         events.on("shopper.erased", services.forget_shopper)
         events.on("contacts.forgotten", services.forget_contacts)

@@ -39,7 +39,15 @@ from storefront.errors import Invalid
 from storefront.models import Store
 
 from . import drivers, rendering, selectors, services, wording
-from .models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount, Status
+from .models import (
+    ChannelName,
+    Message,
+    MessageAttempt,
+    MessageTemplate,
+    ProviderAccount,
+    Status,
+    UnreachableAddress,
+)
 
 _REMOVE = "-"
 _STATUS_TONES = {
@@ -79,6 +87,47 @@ class AttemptInline(ReadOnlyAdmin, StoreTabularInline):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         found: models.QuerySet[Any] = super().get_queryset(request).select_related("account")
         return found
+
+
+@site.admin_for(UnreachableAddress)
+class UnreachableAddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    """Addresses are kept as hashes, so one is searched for in full."""
+
+    menu_order, icon = 14, "unsubscribe"
+    personal = True
+    list_display = ("shown", "channel", "reason", "created_at")
+    list_filter = (("channel", ChoicesFilter), ("created_at", DateRangeFilter))
+    search_fields = ("reason",)
+    search_help_text = _("An e-mail address in full, or a reason.")
+    ordering = ("-created_at", "-pk")
+    actions = ("lift",)
+    fields = ("store", "channel", "shown", "reason", "created_at")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        if "@" not in search_term:
+            return super().get_search_results(request, queryset, search_term)
+        wanted = models.Q(pk__in=[])
+        for store in Store.objects.only("pk"):
+            for channel in ChannelName.values:
+                hashes = selectors.address_hashes(store=store, channel=channel, address=search_term)
+                wanted |= models.Q(store=store, channel=channel, address_hash__in=hashes)
+        return queryset.filter(wanted), False
+
+    def has_lift_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("storefront_messaging.change_unreachableaddress")
+
+    @action(description=_("Reachable again"), permissions=["lift"], icon="mark_email_read")
+    def lift(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        rows = list(queryset)
+        for row in rows:
+            self.log_change(request, row, str(_("Reachable again")))
+        UnreachableAddress.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        self.tell(
+            request,
+            _("%(count)d addresses are reachable again. The newsletter keeps its own list.") % {"count": len(rows)},
+        )
 
 
 @site.admin_for(Message)

@@ -141,6 +141,7 @@ class MessageAttempt(StoreScoped):
         SENT = "sent", _("Accepted")
         RETRY = "retry", _("Failed for now")
         FAILED = "failed", _("Failed for good")
+        REPORTED = "reported", _("Reported")  # by the recipient, through the provider
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="tries")
     account = models.ForeignKey(
@@ -178,10 +179,36 @@ class UnmatchedReport(StoreScoped):
     provider_message_id = models.CharField(max_length=160)
     status = models.CharField(max_length=16)
     reason = models.CharField(max_length=120, blank=True)
+    permanent = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
         indexes = [models.Index(fields=["store", "account", "provider_message_id"], name="sf_msg_report")]
+
+
+class UnreachableAddress(StoreScoped):
+    """An address that gets nothing but what is essential: its mail server refused it for good, or its owner complained.
+
+    Kept as a keyed hash, so the mark outlives what else is known of its owner. Staff lift it.
+    """
+
+    channel = models.CharField(_("channel"), max_length=16, choices=ChannelName)
+    address_hash = models.CharField(max_length=64, editable=False)
+    shown = models.CharField(_("address"), max_length=120, help_text=_("Masked; search for it in full."))
+    reason = models.CharField(_("reason"), max_length=120, blank=True)
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("unreachable address")
+        verbose_name_plural = _("unreachable addresses")
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["store", "channel", "address_hash"], name="%(app_label)s_unreachable_once"),
+        ]
+        indexes = [models.Index(fields=["store", "-created_at"], name="sf_msg_unreachable")]
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 class ProviderAccount(StoreScoped):

@@ -12,12 +12,13 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from storefront import crypto
 from storefront.conf import conf
 from storefront.models import Store
 from storefront.selectors import ShortMemory
 
 from . import drivers, rendering, secrets
-from .models import ChannelName, Message, MessageTemplate, ProviderAccount
+from .models import ChannelName, Message, MessageTemplate, ProviderAccount, UnreachableAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,17 @@ def callback_address(account: ProviderAccount) -> str:
 def account_for_hook(*, store_id: str, account_id: str) -> ProviderAccount | None:
     """One query. An account that was switched off still takes reports of what it sent."""
     return ProviderAccount.objects.select_related("store").filter(store_id=store_id, pk=account_id).first()
+
+
+def address_hashes(*, store: Store, channel: str, address: str) -> list[str]:
+    """What an unreachable address is known by, under every live key; the newest first."""
+    return crypto.keyed_hashes("unreachable-address", store.pk, channel, address.strip().lower())
+
+
+def is_unreachable(*, store: Store, channel: str, address: str) -> bool:
+    """Whether an address gets only what is essential. One query."""
+    hashes = address_hashes(store=store, channel=channel, address=address)
+    return UnreachableAddress.objects.filter(store=store, channel=channel, address_hash__in=hashes).exists()
 
 
 def messages(*, store: Store | None = None, since: datetime | None = None) -> QuerySet[Message]:

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from django.db import connection, connections, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,7 +30,15 @@ from storefront.errors import TooManyRequests
 from storefront.models import Store
 
 from . import breaker, consent, rendering, secrets, selectors
-from .models import ChannelName, Message, MessageAttempt, ProviderAccount, UnmatchedReport
+from .models import (
+    Category,
+    ChannelName,
+    Message,
+    MessageAttempt,
+    ProviderAccount,
+    UnmatchedReport,
+    UnreachableAddress,
+)
 from .selectors import Plan, Step
 
 logger = logging.getLogger(__name__)
@@ -252,6 +260,10 @@ def _prepare(message: Message, plan: Plan, step: Step, now: datetime) -> tuple[A
     """The driver and the text. Raises _NotSendable, or DeliveryFailed for what only this step cannot do."""
     store = plan.store
     to = message.address_for(step.channel)
+    if message.category != Category.TRANSACTIONAL and selectors.is_unreachable(
+        store=store, channel=step.channel, address=to
+    ):
+        raise DeliveryFailed("address_unreachable", retry=False)
     if not consent.given(store=store, to=to, channel=step.channel, category=message.category):
         raise DeliveryFailed("no_consent", retry=False)
     try:
@@ -365,9 +377,36 @@ def _record_failure(attempt: _Attempt, error: DeliveryFailed) -> None:
             _bounced(message, step.channel, error.reason)
 
 
-def _bounced(message: Message, channel: str, reason: str) -> None:
+def _bounced(message: Message, channel: str, reason: str, *, recipient: str = "") -> None:
+    """In the caller's transaction: marks the address, and tells the other apps."""
+    to = _address_of(message, channel, recipient)
+    if not to:
+        return
     store = selectors.plan(message.store_id).store
-    events.send("message.bounced", store=store, to=message.address_for(channel), channel=channel, reason=reason)
+    mark = UnreachableAddress(
+        store=store,
+        channel=channel,
+        address_hash=selectors.address_hashes(store=store, channel=channel, address=to)[0],
+        shown=mask(to),
+        reason=reason[:120],
+    )
+    UnreachableAddress.objects.bulk_create([mark], ignore_conflicts=True)
+    events.send("message.bounced", store=store, to=to, channel=channel, reason=reason)
+
+
+def _address_of(message: Message, channel: str, recipient: str) -> str:
+    """Where a message went. Of one whose address was forgotten meanwhile only what the provider says, if it fits."""
+    to = message.address_for(channel)
+    if not message.masked:
+        return to
+    return recipient if recipient and mask(recipient) == to else ""
+
+
+def reachable_again(*, store: Store, channel: str, address: str) -> bool:
+    """Takes the mark from an address; whether it had one. Safe to repeat."""
+    hashes = selectors.address_hashes(store=store, channel=channel, address=address)
+    deleted, _rows = UnreachableAddress.objects.filter(store=store, channel=channel, address_hash__in=hashes).delete()
+    return bool(deleted)
 
 
 def _onward(step: Step, now: datetime) -> dict[str, Any]:
@@ -430,6 +469,7 @@ def record_reports(*, store: Store, account: ProviderAccount, reports: Iterable[
             provider_message_id=report.provider_message_id[:160],
             status=report.status[:16],
             reason=report.reason[:120],
+            permanent=report.permanent,
         )
         known += _apply(store.pk, account.pk, report)  # the note may have been written between the two
     return known
@@ -443,14 +483,19 @@ def _apply_early_reports(store_id: str, account_id: str, identifier: str) -> Non
         _apply(
             store_id,
             account_id,
-            DeliveryReport(provider_message_id=identifier, status=row.status, reason=row.reason),
+            DeliveryReport(
+                provider_message_id=identifier, status=row.status, reason=row.reason, permanent=row.permanent
+            ),
         )
 
 
 def _apply(store_id: str, account_id: str, report: DeliveryReport) -> bool:
     attempt = (
         MessageAttempt.objects.filter(
-            store_id=store_id, account_id=account_id, provider_message_id=report.provider_message_id
+            store_id=store_id,
+            account_id=account_id,
+            provider_message_id=report.provider_message_id[:160],
+            outcome=MessageAttempt.Outcome.SENT,
         )
         .exclude(provider_message_id="")
         .first()
@@ -458,9 +503,21 @@ def _apply(store_id: str, account_id: str, report: DeliveryReport) -> bool:
     if attempt is None:
         return False
     now = timezone.now()
-    message = Message.objects.filter(store_id=store_id, pk=attempt.message_id)
     if report.status in ("delivered", "read"):
-        message.filter(delivered_at__isnull=True).update(
+        _arrived(attempt, now)
+    elif report.status == "failed":
+        _sent_but_failed(attempt, report, now)
+    elif report.status in ("complained", "unsubscribed"):
+        _unwanted(attempt, report, now)
+    return True
+
+
+def _arrived(attempt: MessageAttempt, now: datetime) -> None:
+    with transaction.atomic():
+        message = Message.objects.select_for_update().get(store_id=attempt.store_id, pk=attempt.message_id)
+        if message.delivered_at is not None or _reported(attempt, permanent=True):
+            return
+        Message.objects.filter(store_id=message.store_id, pk=message.pk).update(
             state=Message.State.DONE,
             delivered_at=now,
             done_at=now,
@@ -468,48 +525,92 @@ def _apply(store_id: str, account_id: str, report: DeliveryReport) -> bool:
             sent_at=attempt.finished_at,
             current_channel=attempt.channel,
         )
-    elif report.status == "failed":
-        _sent_but_failed(attempt, report.reason or "undelivered", now)
-    return True
 
 
-def _sent_but_failed(attempt: MessageAttempt, reason: str, now: datetime) -> None:
-    """Falls back while the message is still worth something. Only the latest sending counts, and only once."""
+def _sent_but_failed(attempt: MessageAttempt, report: DeliveryReport, now: datetime) -> None:
+    """Falls back while the message is still worth something. Only the latest sending counts, and only once.
+
+    A mail server may take a message and send it back later, so of e-mail the word that nobody is there is the last one,
+    in whatever order the two come.
+    """
+    reason = report.reason or "undelivered"
+    bounced = attempt.channel == ChannelName.EMAIL and report.permanent  # a phone may be off
     with transaction.atomic():
-        message = (
-            Message.objects.select_for_update()
-            .filter(
-                store_id=attempt.store_id,
-                pk=attempt.message_id,
-                state=Message.State.DONE,
-                delivered_at__isnull=True,
-                provider_message_id=attempt.provider_message_id,
-            )
-            .first()
+        message = Message.objects.select_for_update().get(store_id=attempt.store_id, pk=attempt.message_id)
+        is_latest = (
+            message.state == Message.State.DONE
+            and message.provider_message_id == attempt.provider_message_id
+            and (message.delivered_at is None or bounced)
         )
-        if message is None:
+        if _reported(attempt, permanent=bounced) or not (is_latest or bounced):
             return
-        changes: dict[str, Any] = {"state": Message.State.DEAD, "done_at": now, "reason": reason[:120]}
-        steps = selectors.plan(message.store_id).steps(message)
-        index = _position(message, steps)
-        if index is not None and index + 1 < len(steps) and not _too_late(message, now):
-            changes |= _onward(steps[index + 1], now)
-            outbox.wake(QUEUE)
-        Message.objects.filter(store_id=message.store_id, pk=message.pk).update(**changes)
-        MessageAttempt.objects.create(
-            store_id=message.store_id,
-            message_id=message.pk,
-            account_id=attempt.account_id,
-            number=attempt.number,
-            channel=attempt.channel,
-            driver=attempt.driver,
-            outcome=MessageAttempt.Outcome.FAILED,
-            reason=f"reported_{reason}"[:120],
-            started_at=attempt.started_at,
-            finished_at=now,
-        )
-        if attempt.channel == ChannelName.EMAIL:  # what a mail server gave up on has no reader; a phone may be off
-            _bounced(message, attempt.channel, reason)
+        if is_latest:
+            changes: dict[str, Any] = {
+                "state": Message.State.DEAD,
+                "done_at": now,
+                "delivered_at": None,
+                "reason": reason[:120],
+            }
+            steps = selectors.plan(message.store_id).steps(message)
+            index = _position(message, steps)
+            if index is not None and index + 1 < len(steps) and not _too_late(message, now):
+                changes |= _onward(steps[index + 1], now)
+                outbox.wake(QUEUE)
+            Message.objects.filter(store_id=message.store_id, pk=message.pk).update(**changes)
+        lasting = bounced or attempt.channel != ChannelName.EMAIL
+        _note(attempt, MessageAttempt.Outcome.FAILED if lasting else MessageAttempt.Outcome.RETRY, reason, now)
+        if bounced:
+            _bounced(message, attempt.channel, reason, recipient=report.recipient)
+
+
+def _unwanted(attempt: MessageAttempt, report: DeliveryReport, now: datetime) -> None:
+    """The recipient called it spam, or ended such messages where the provider lets them. Counts once."""
+    with transaction.atomic():
+        message = Message.objects.select_for_update().get(store_id=attempt.store_id, pk=attempt.message_id)
+        if _notes(attempt).filter(reason=f"reported_{report.status}").exists():
+            return
+        _note(attempt, MessageAttempt.Outcome.REPORTED, report.status, now)
+        if report.status == "complained":
+            _bounced(message, attempt.channel, "complained", recipient=report.recipient)
+        elif to := _address_of(message, attempt.channel, report.recipient):
+            store = selectors.plan(message.store_id).store
+            events.send("message.unsubscribed", store=store, to=to, channel=attempt.channel)
+
+
+def _reported(attempt: MessageAttempt, *, permanent: bool) -> bool:
+    """Whether a failure of this very sending was reported before; with `permanent`, one for good."""
+    if permanent and attempt.channel != ChannelName.EMAIL:
+        return False
+    failures = [MessageAttempt.Outcome.FAILED]
+    if not permanent:
+        failures.append(MessageAttempt.Outcome.RETRY)
+    return _notes(attempt).filter(outcome__in=failures).exists()
+
+
+def _notes(attempt: MessageAttempt) -> QuerySet[MessageAttempt]:
+    """What was reported of this very sending. A message that staff send again has others under the same number."""
+    return MessageAttempt.objects.filter(
+        store_id=attempt.store_id,
+        account_id=attempt.account_id,
+        provider_message_id=attempt.provider_message_id,
+        reason__startswith="reported_",
+    )
+
+
+def _note(attempt: MessageAttempt, outcome: str, reason: str, now: datetime) -> None:
+    MessageAttempt.objects.create(
+        store_id=attempt.store_id,
+        message_id=attempt.message_id,
+        account_id=attempt.account_id,
+        number=attempt.number,
+        channel=attempt.channel,
+        driver=attempt.driver,
+        outcome=outcome,
+        reason=f"reported_{reason}"[:120],
+        provider_message_id=attempt.provider_message_id,
+        started_at=attempt.started_at,
+        finished_at=now,
+    )
 
 
 def _too_late(message: Message, now: datetime) -> bool:
@@ -582,6 +683,13 @@ def forget_contacts(*, store: Store, contacts: Iterable[str]) -> int:
     """
     wanted = [contact for contact in contacts if contact]
     events.send("contacts.forgotten", store=store, contacts=wanted)
+    for channel in ChannelName.values:
+        hashes = [
+            found
+            for contact in wanted
+            for found in selectors.address_hashes(store=store, channel=channel, address=contact)
+        ]
+        UnreachableAddress.objects.filter(store=store, channel=channel, address_hash__in=hashes).delete()
     rows = Message.objects.filter(store=store, to__in=wanted, masked=False)
     rows.filter(state=Message.State.PENDING).update(
         state=Message.State.DEAD, done_at=timezone.now(), reason="contact_erased"

@@ -19,14 +19,18 @@ logger = logging.getLogger(__name__)
 
 @transaction.non_atomic_requests
 @csrf_exempt
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def hook(request: HttpRequest, store_id: str, account_id: str) -> HttpResponse:
-    """GET answers a provider's check of the address; POST takes reports. 401 unless the provider proves itself.
+    """GET answers a provider's check of the address; POST takes reports. 401 unless the provider proves itself. HEAD,
+    by which some see whether anybody is there, is answered whatever the address.
 
     An unknown account answers as a bad signature does, so that nobody learns which accounts there are.
     """
+    if request.method == "HEAD":
+        return HttpResponse()
     account = selectors.account_for_hook(store_id=store_id, account_id=account_id)
-    if account is None or int(request.META.get("CONTENT_LENGTH") or 0) > conf().MAX_BODY_BYTES:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if account is None or not length.isdecimal() or int(length) > conf().MAX_BODY_BYTES:
         return _refused()
     address = selectors.callback_address(account) or request.build_absolute_uri(request.path)
     query = {name: str(value) for name, value in request.GET.items()}
@@ -45,7 +49,9 @@ def hook(request: HttpRequest, store_id: str, account_id: str) -> HttpResponse:
 
 
 def _refused() -> HttpResponse:
-    return _json(401, {"message": "You are not authorised to do this.", "success": False, "code": "unauthorized"})
+    answer = _json(401, {"message": "You are not authorised to do this.", "success": False, "code": "unauthorized"})
+    answer["WWW-Authenticate"] = 'Basic realm="reports"'  # some send their password only when they are asked for it
+    return answer
 
 
 def _json(status: int, body: dict[str, object]) -> HttpResponse:

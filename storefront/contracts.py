@@ -172,11 +172,17 @@ class RenderedMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryReport:
-    """What a provider's callback says of one message."""
+    """What a provider's callback says of one message.
+
+    `permanent`: a failure because nobody is there, so that an e-mail address gets nothing more that its owner can do
+    without. `complained` and `unsubscribed` say nothing of the message, but that its recipient wants no more of such.
+    """
 
     provider_message_id: str
-    status: str  # sent | delivered | failed | read
+    status: str  # sent | delivered | read | failed | complained | unsubscribed
     reason: str = ""
+    permanent: bool = True  # of a failure
+    recipient: str = ""  # where the provider names it; believed only of a message whose own address is forgotten
 
 
 class Channel(Protocol):

@@ -12,7 +12,8 @@ the sender's work. Work that can wait belongs in an outbox row or in `transactio
     customer.merged      store, from_customer_id, to_customer_id, made_by   move what is the first one's, or refuse
     shopper.preferences  store, email, preferences                     a verified e-mail address wants or refuses
     contacts.forgotten   store, contacts                               proven contacts of somebody who is erased
-    message.bounced      store, to, channel, reason                    nobody is there: send no more of your own accord
+    message.bounced      store, to, channel, reason                    nobody is there, or they complained: send no more
+    message.unsubscribed store, to, channel                            they ended such messages at the provider
     newsletter.changed   store, email, wanted, categories              an address subscribed or unsubscribed
     cart.abandoned       store, cart_id, user_id                       left for the store's hours; once in its life
     offer.published      store, offer_id                               a coupon or promotion is live

@@ -1,8 +1,8 @@
 """Calls to addresses that staff or partners typed in: webhooks, pictures to import and the like. They must not reach into our own network.
 
 The name is looked up once, every address that it has is checked, and the connection is made to a checked one, so a name
-that changes its mind between check and call gains nothing. No redirects, no proxies of the environment, limits on time
-and on the size of the answer. Hosts that may be reached all the same, for development and for services of one's own,
+that changes its mind between check and call gains nothing. No redirects, no proxies of the environment, limits on the
+time of it all (looking the name up among it) and on the size of the answer. Hosts that may be reached all the same, for development and for services of one's own,
 are listed in `OUTGOING_ALLOWED`.
 """
 
@@ -11,11 +11,14 @@ from __future__ import annotations
 import ipaddress
 import math
 import socket
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from queue import Empty, SimpleQueue
+from threading import BoundedSemaphore
 from typing import Any
 
 import httpcore2
@@ -223,11 +226,15 @@ class GuardedBackend(httpcore2.SyncBackend):  # type: ignore[misc,unused-ignore]
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> Any:
-        addresses = checked_addresses(host, port)
+        ends = min(_deadline.get(), time.monotonic() + (CONNECT_SECONDS if timeout is None else timeout))
+        addresses = checked_addresses(host, port, seconds=ends - time.monotonic())
         last: Exception = httpcore2.ConnectError("no address")
         for address in addresses[:4]:
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise httpcore2.ConnectTimeout
             try:
-                stream = super().connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = super().connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 last = error
             else:
@@ -238,12 +245,46 @@ class GuardedBackend(httpcore2.SyncBackend):  # type: ignore[misc,unused-ignore]
         raise Refused("private_address")
 
 
-def checked_addresses(host: str, port: int) -> list[str]:
-    """The addresses of a name, IPv4 first. Raises Refused if one of them is inside, Unreachable if there is none."""
+LOOKUPS = 32  # under way at once in this process; those of a resolver that hangs are given up, but end by themselves
+_lookups = BoundedSemaphore(LOOKUPS)
+
+
+def _looked_up(host: str, port: int, seconds: float) -> list[Any]:
+    """`getaddrinfo`, which knows no limit of time, in a thread that nobody waits for longer than `seconds`.
+
+    A thread each, not a pool: a pool's threads are waited for when a process ends, and a few dead names would fill it.
+    """
+    answer: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+    room = _lookups
+
+    def ask() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:
+            answer.put(error)
+        finally:
+            room.release()
+
+    if seconds <= 0 or not room.acquire(timeout=seconds):
+        raise Unreachable("timeout")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Unreachable("unknown_host") from error
+        threading.Thread(target=ask, name="look-up", daemon=True).start()
+    except RuntimeError as error:  # no more threads
+        room.release()
+        raise Unreachable("timeout") from error
+    try:
+        found = answer.get(timeout=seconds)
+    except Empty:
+        raise Unreachable("timeout") from None
+    if isinstance(found, Exception):
+        raise Unreachable("unknown_host") from found
+    return found
+
+
+def checked_addresses(host: str, port: int, *, seconds: float = CONNECT_SECONDS) -> list[str]:
+    """The addresses of a name, IPv4 first. Raises Refused if one of them is inside, Unreachable if there is none, or
+    none in time."""
+    found = _looked_up(host, port, seconds)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0])))
     if not _allowed(host, port) and not all(is_public(_parsed(address)) for address in addresses):
         raise Refused("private_address")

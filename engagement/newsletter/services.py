@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from messaging import selectors as messages
 from messaging import services as messaging
 from storefront import events, limits, origin
 from storefront.errors import TooManyRequests
@@ -59,7 +60,7 @@ def subscribe(
     The caller learns nothing of what was there: a second call succeeds quietly (D-57). With double opt-in the address
     waits for a click on the link that it is sent; it is sent few of them a day. So does one that has unsubscribed,
     whatever the store's choice, unless it is `proven` to be the caller's: nobody else takes back what its owner said.
-    An address that bounced stays out.
+    An address of the list that bounced stays out; one that other mail came back from must click.
     """
     now = now or timezone.now()
 
@@ -68,7 +69,8 @@ def subscribe(
         if row is not None and row.state in (State.SUBSCRIBED, State.SUPPRESSED):
             return
         taken_back = row is not None and row.state == State.UNSUBSCRIBED
-        if store.newsletter_double_opt_in or (taken_back and not proven):
+        marked = messages.is_unreachable(store=store, channel="email", address=email)
+        if store.newsletter_double_opt_in or marked or (taken_back and not proven):
             _ask(store, row, email=email, user_id=user_id, network=network, now=now)
             return
         _tell(store, email, wanted=True)
@@ -90,6 +92,7 @@ def confirm(*, store: Store, sealed: str, network: str = "", now: datetime | Non
         if row is None or row.state != State.PENDING:
             raise links.BadLink
         _tell(store, email, wanted=True)
+        messaging.reachable_again(store=store, channel="email", address=email)  # they have just shown it
         _set(store, row, State.SUBSCRIBED, Word(Kind.SUBSCRIBED, Source.LINK, network), email=email, now=now)
 
     _again_if_overtaken(change)
@@ -134,6 +137,7 @@ def restore(*, store: Store, email: str, detail: str, now: datetime | None = Non
             return
         last = row.consents.exclude(kind__in=(Kind.SUPPRESSED, Kind.RESTORED)).order_by("-pk").first()
         wanted = last is not None and last.kind == Kind.SUBSCRIBED
+        messaging.reachable_again(store=store, channel="email", address=email)
         _set(
             store,
             row,
@@ -165,6 +169,12 @@ def bounced(*, store: Store, to: str, channel: str, reason: str) -> None:
         )
 
     _again_if_overtaken(change)
+
+
+def opted_out(*, store: Store, to: str, channel: str) -> None:
+    """`message.unsubscribed`: the owner of an address ended such messages at the service that sends them."""
+    if channel == "email":
+        leave(store=store, email=to, source=Source.ONE_CLICK)
 
 
 def follow_preferences(*, store: Store, email: str, preferences: Mapping[str, Mapping[str, bool]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -15,25 +16,38 @@ from anymail.exceptions import (
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-from storefront.contracts import DeliveryFailed, RenderedMessage
+from storefront.contracts import DeliveryFailed, DeliveryReport, RenderedMessage
 
-from .base import Driver, retry_after
+from . import email_reports
+from .base import Driver, require_secret, retry_after
+
+_CONFIRMING = ("session_params", "client_params")
 
 
 class Email(Driver):
     """`backend` is a dotted path; everything else in credentials and options goes to it as keyword arguments:
     host, port, username, password, use_tls for SMTP; api_key and the like for django-anymail.
-    Without any of them the deployment's own e-mail settings are used."""
+    Without any of them the deployment's own e-mail settings are used. `signing_key` is what the service signs its
+    reports with, `callback_secret` what proves those of a service that signs none."""
 
     channels = ("email",)
-    credential_names = ("username", "password", "api_key")
+    credential_names = ("username", "password", "api_key", "signing_key", "callback_secret")
     option_names = ("backend", "host", "port", "use_tls", "use_ssl")
 
     def __init__(
-        self, *, backend: str = "", sender: str = "", timeout: float = 8.0, callback_url: str = "", **connection: Any
+        self,
+        *,
+        backend: str = "",
+        sender: str = "",
+        timeout: float = 8.0,
+        callback_url: str = "",
+        signing_key: str = "",
+        callback_secret: str = "",
+        **connection: Any,
     ) -> None:
         super().__init__(sender=sender, timeout=timeout, callback_url=callback_url)
         self._backend = backend or settings.EMAIL_BACKEND
+        self._signing_key, self._callback_secret = signing_key, callback_secret
         self._connection = connection
         if self._backend.startswith("anymail."):
             self._connection.setdefault("requests_timeout", timeout)
@@ -65,6 +79,23 @@ class Email(Driver):
             raise _failure(error) from None  # the cause may quote addresses and contents
         status = getattr(mail, "anymail_status", None)
         return str(getattr(status, "message_id", None) or identifier)
+
+    def reports(self, *, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> list[DeliveryReport]:
+        return email_reports.read(
+            backend=self._backend,
+            signing_key=self._signing_key,
+            callback_secret=self._callback_secret,
+            connection={name: self._connection[name] for name in _CONFIRMING if name in self._connection},
+            address=self.callback_url,
+            headers=headers,
+            body=body,
+            query=query,
+        )
+
+    def challenge(self, query: Mapping[str, str]) -> str:
+        """A service that looks before it sends gets an empty page, if it knows the secret."""
+        require_secret(self._callback_secret, query.get("token", ""))
+        return ""
 
 
 def _failure(error: Exception) -> DeliveryFailed:

@@ -47,7 +47,14 @@ from engagement.newsletter import services as newsletter
 from engagement.newsletter.models import NewsletterSubscription, NewsletterText
 from fulfillment.models import DeliverySettings, RateSlab, ShippingMethod, ShippingZone, ZoneRate
 from messaging import wording
-from messaging.models import ChannelName, Message, MessageAttempt, MessageTemplate, ProviderAccount
+from messaging.models import (
+    ChannelName,
+    Message,
+    MessageAttempt,
+    MessageTemplate,
+    ProviderAccount,
+    UnreachableAddress,
+)
 from payments.models import CreditLine, Errand, Mandate, MandateDebit, PaymentProvider, SavedCard, SavedMethod
 from promotions import services as offers
 from promotions.models import Coupon, Promotion
@@ -368,6 +375,9 @@ MAKERS: dict[Any, Callable[[Store, int], Any]] = {
     Message: _message,
     MessageTemplate: _template,
     NewsletterSubscription: _subscription,
+    UnreachableAddress: lambda store, number: UnreachableAddress.objects.create(
+        store=store, channel="email", address_hash=f"{number:064x}", shown="a***@example.com", reason="bounced"
+    ),
     NewsletterText: lambda store, number: NewsletterText.objects.create(store=store, version=str(number), text="News."),
     OtpChallenge: _code,
     Pincode: lambda store, number: Pincode.objects.create(

@@ -195,6 +195,54 @@ def test_a_name_that_there_is_not_is_unreachable(monkeypatch: Any) -> None:
         call("https://nowhere.example/")
 
 
+# --- a resolver that hangs --------------------------------------------------------------------------------------------
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Nothing is answered until it is let go."""
+    let_go = threading.Event()
+
+    def hang(host: str, *_: Any, **__: Any) -> Any:
+        let_go.wait(30)
+        raise socket.gaierror
+
+    monkeypatch.setattr(outgoing.socket, "getaddrinfo", hang)
+    monkeypatch.setattr(outgoing, "_lookups", threading.BoundedSemaphore(2))
+    yield let_go
+    let_go.set()
+
+
+def test_a_resolver_that_hangs_holds_nobody_beyond_the_time_of_the_call(
+    hanging: threading.Event, connected: list[str]
+) -> None:
+    for options in ({"total_seconds": 0.05}, {"connect_seconds": 0.05}):
+        with pytest.raises(Unreachable, match="timeout"):
+            call("https://slow.example/", **options)
+    assert not hanging.is_set()  # it was not waited for
+    assert connected == []
+
+
+def test_look_ups_that_hang_do_not_pile_up(hanging: threading.Event, connected: list[str]) -> None:
+    before = threading.active_count()
+    for _call in range(6):
+        with pytest.raises(Unreachable, match="timeout"):
+            call("https://slow.example/", total_seconds=0.02)
+    assert threading.active_count() <= before + 2
+    assert connected == []
+
+
+def test_look_ups_go_on_once_the_resolver_answers_again(
+    hanging: threading.Event, connected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _call in range(2):
+        with pytest.raises(Unreachable, match="timeout"):
+            call("https://slow.example/", total_seconds=0.02)
+    hanging.set()
+    names(monkeypatch, ["93.184.216.34"])
+    with pytest.raises(Unreachable, match="unreachable"):
+        call("https://hooks.example/")
+    assert connected == ["93.184.216.34"]
+
+
 # --- a receiver on this machine -------------------------------------------------------------------------------------
 class _Receiver(http.server.BaseHTTPRequestHandler):
     answer: tuple[int, dict[str, str], bytes] = (200, {}, b"ok")
@@ -271,6 +319,19 @@ def test_silence_ends_in_time_and_so_does_an_answer_that_drips(receiver: str, ho
     _Receiver.answer = (how, {}, b"")
     with pytest.raises(Unreachable, match="timeout"):
         call(receiver, total_seconds=0.3)
+
+
+def test_headers_without_measure_are_no_answer(receiver: str) -> None:
+    _Receiver.answer = (200, {f"X-{number}": "x" * 60_000 for number in range(40)}, b"ok")
+    with pytest.raises(Unreachable, match="unreachable"):
+        call(receiver)
+
+
+def test_a_redirect_that_drips_ends_in_time_too(receiver: str) -> None:
+    _Receiver.answer = (298, {"Location": f"{receiver}/inside"}, b"")
+    with pytest.raises(Unreachable, match="timeout"):
+        call(receiver, total_seconds=0.3)
+    assert len(_Receiver.seen) == 1
 
 
 def test_proxies_of_the_environment_are_not_used(receiver: str, monkeypatch: Any) -> None:

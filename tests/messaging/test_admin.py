@@ -325,3 +325,26 @@ def test_the_inbox_is_for_staff_who_may_see_messages(queue: Any, sandbox: str) -
     response = helper.get(sandbox)
     assert response.status_code == 403
     assert "482913" not in response.content.decode()
+
+
+def test_an_unreachable_address_is_found_in_full_and_made_reachable(staff: Client, clerk: Client, store: Store) -> None:
+    from messaging import selectors
+    from messaging.models import UnreachableAddress
+
+    for address in ("asha@example.com", "ravi@example.com"):
+        UnreachableAddress.objects.create(
+            store=store,
+            channel="email",
+            address_hash=selectors.address_hashes(store=store, channel="email", address=address)[0],
+            shown=f"{address[0]}***@example.com",
+            reason="bounced",
+        )
+    address = _page("unreachableaddress", "changelist")
+    page = staff.get(address, {"q": "Asha@example.com"}).content.decode()
+    assert "a***@example.com" in page and "r***@example.com" not in page
+    assert "a***@example.com" not in staff.get(address, {"q": "asha@example"}).content.decode()
+    row = UnreachableAddress.objects.get(shown="a***@example.com")
+    clerk.post(address, {"action": "lift", "_selected_action": [str(row.pk)]})
+    assert UnreachableAddress.objects.count() == 2
+    staff.post(address, {"action": "lift", "_selected_action": [str(row.pk)]})
+    assert [mark.shown for mark in UnreachableAddress.objects.all()] == ["r***@example.com"]
