@@ -107,7 +107,8 @@ class UnreachableAddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
         if "@" not in search_term:
-            return super().get_search_results(request, queryset, search_term)
+            found: tuple[models.QuerySet[Any], bool] = super().get_search_results(request, queryset, search_term)
+            return found
         wanted = models.Q(pk__in=[])
         for store in Store.objects.only("pk"):
             for channel in ChannelName.values:

@@ -146,7 +146,10 @@ def _reports(events: Iterable[AnymailTrackingEvent]) -> Iterable[DeliveryReport]
     for event in events:
         if not event.message_id:
             continue
-        where = {"provider_message_id": str(event.message_id), "recipient": str(event.recipient or "").strip().lower()}
+        where: dict[str, Any] = {
+            "provider_message_id": str(event.message_id),
+            "recipient": str(event.recipient or "").strip().lower(),
+        }
         if event.event_type in _ARRIVED:
             yield DeliveryReport(**where, status=_ARRIVED[event.event_type])
         elif event.event_type == EventType.COMPLAINED or _refused(event, RejectReason.SPAM):
