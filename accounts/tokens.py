@@ -72,12 +72,20 @@ class Backend(TokenBackend):
     def decode(  # type: ignore[override]
         self, token: str | bytes, verify: bool = True, *, expired_too: bool = False
     ) -> dict[str, Any]:
-        """The claims of a token that holds. `expired_too` forgives its age and nothing else."""
+        """The claims of a token that holds. `expired_too` forgives its age and nothing else.
+
+        The signature must be written as we write it: base64 spells the same bytes in more than one way, and a token
+        with any character changed is not ours.
+        """
         raw = token.encode("ascii", "replace") if isinstance(token, str) else token
         try:
+            key = self.get_verifying_key(raw)
+            message, _, signature = raw.rpartition(b".")
+            if not hmac.compare_digest(_segment(hmac.digest(key, message, "sha256")), signature):
+                raise jwt.InvalidSignatureError
             claims: dict[str, Any] = jwt.decode(
                 raw,
-                self.get_verifying_key(raw),
+                key,
                 algorithms=[ALGORITHM],
                 audience=self.audience,
                 issuer=self.issuer,

@@ -48,11 +48,17 @@ def own(claims_: dict[str, Any], **changes: Any) -> str:
     return tokens.backend("demo").encode(body)
 
 
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# The last character of a signature's 43 carries four bits; three others of the alphabet decode to the same ones.
+SAME_BYTES = {ALPHABET[index]: ALPHABET[index + 1] for index in range(0, 64, 4)}
+
 Forge = Callable[[dict[str, Any], str], str]
 FORGERIES: dict[str, Forge] = {
     "alg none": lambda c, _t: f"{segment({'alg': 'none', 'typ': 'JWT'})}.{segment(c)}.",
     "alg None with our kid": lambda c, _t: f"{segment(header(alg='None'))}.{segment(c)}.",
     "no signature": lambda _c, t: t.rpartition(".")[0] + ".",
+    "signature with padding": lambda _c, t: t + "=",
+    "signature spelt otherwise": lambda _c, t: t[:-1] + SAME_BYTES[t[-1]],
     "two parts": lambda _c, t: t.rpartition(".")[0],
     "four parts": lambda _c, t: t + ".x",
     "signature of another token": lambda c, t: ".".join([*own(c, ulid="x").split(".")[:2], t.split(".")[2]]),
