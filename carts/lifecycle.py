@@ -34,9 +34,10 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
 
     `strategy` decides what is in it: `merge` unites the lines, the larger quantity winning, and the wishes, the
     visitor's winning, and leaves out the account's last lines where there would be more than MAX_LINES; `guest_wins`
-    keeps the visitor's, `account_wins` the account's. An empty cart wins over nothing. The account's own open carts are
-    deleted, so that the one cart is current. Runs in the login's transaction; repeating it changes nothing; parallel
-    logins to one account take turns, and carts are locked in the order of their ids.
+    keeps the visitor's, `account_wins` the account's. An empty cart wins over nothing. All other open carts of both are
+    deleted, so that the one cart is current and a repeat finds nothing more to unite. Runs in the login's transaction;
+    repeating it changes nothing; parallel logins to one account take turns, and carts are locked in the order of their
+    ids.
     Quantities are not checked against rules here: the next read says what cannot be bought. A coupon is looked at anew,
     for whose it is has changed, which prices the cart within the transaction: one that does not count is dropped.
     """
@@ -59,8 +60,8 @@ def merge_carts(*, store: Store, from_user_id: str, to_user_id: str, strategy: s
         coupons = [cart.coupon_code]
         if accounts:
             _unite(store, cart, accounts[-1], strategy)
-            delete_locked([cart.pk for cart in accounts])
             coupons = [cart.coupon_code, accounts[-1].coupon_code if strategy == "merge" else ""]
+        delete_locked([other.pk for other in carts if other is not cart])
         cart.coupon_code = _first_that_counts(store, cart, coupons, now)
         cart.version += 1
         cart.expires_at, cart.modified_at = expiry(store, now), now

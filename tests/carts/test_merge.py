@@ -103,6 +103,22 @@ def test_a_visitors_cart_becomes_the_accounts_first(
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+def test_carts_that_a_visitor_left_for_a_newer_one_are_not_united_by_a_repeated_login(
+    store: Store, shopper: Shopper, account: Shopper, tea: Sku, cup: Sku, pot: Sku, new_cart: NewCart, strategy: str
+) -> None:
+    new_cart(store, shopper, {pot: 5})
+    guest = new_cart(store, shopper, {tea: 3})
+    new_cart(store, account, {cup: 1})
+    log_in(store, strategy)
+    once = of("account")
+    assert list(once) == [guest.pk]
+    assert pot not in once[guest.pk]
+    log_in(store, strategy)
+    assert of("account") == once
+    assert of("guest-1") == {}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_an_account_keeps_its_cart_when_the_visitor_has_none(
     store: Store, account: Shopper, tea: Sku, new_cart: NewCart, strategy: str
 ) -> None:
