@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.forms.formsets import BaseFormSet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -70,7 +71,7 @@ class CartForm(forms.Form):
     pincode = forms.CharField(label=_("PIN code"), required=False, max_length=12, widget=TextWidget())
     state = forms.CharField(label=_("State"), required=False, max_length=60, widget=TextWidget())
     moment = forms.DateTimeField(
-        label=_("When"), required=False, help_text=_("Empty for now."),
+        label=_("When"), required=False, help_text=_("Empty for now. As the store's clocks have it."),
         widget=TextWidget(attrs={"type": "datetime-local"}),
     )  # fmt: skip
 
@@ -100,6 +101,12 @@ def simulator(request: HttpRequest) -> HttpResponse:
     shop = Store.objects.filter(pk=named).first() or Store.objects.order_by("name").first()
     if shop is None:
         return site.refuse(request, _("There is no store yet."), status=404)
+    with timezone.override(shop.zone):
+        return _page(request, shop, kinds)
+
+
+def _page(request: HttpRequest, shop: Store, kinds: list[str]) -> HttpResponse:
+    """With moments as the store's clocks have them."""
     data = request.GET if "lines-TOTAL_FORMS" in request.GET else None
     initial = {"store": shop, "trial": request.GET.get("trial", "")}
     form = CartForm(data, shop=shop, kinds=kinds, initial=initial)
@@ -112,7 +119,8 @@ def simulator(request: HttpRequest) -> HttpResponse:
             context |= _answer(shop, form.cleaned_data, wanted)
         else:
             context["nothing"] = True
-    return site.render(request, "promotions/simulator.html", context, title=_("Try a cart"))
+    response = site.render(request, "promotions/simulator.html", context, title=_("Try a cart"))
+    return response.render() if isinstance(response, TemplateResponse) else response
 
 
 def _answer(shop: Store, data: Mapping[str, Any], wanted: list[Mapping[str, Any]]) -> dict[str, Any]:

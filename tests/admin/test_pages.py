@@ -13,9 +13,11 @@ from django.forms import CheckboxInput, MultiWidget
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from storefront import panels
 from storefront.admin_base import site
+from storefront.models import Store
 from storefront.staff.middleware import policy
 from tests.admin.rows import MAKERS
 
@@ -220,7 +222,13 @@ def test_a_row_saved_as_it_is_stays_as_it_is(staff, store, model):
 
 
 def _as_sent(page: Any) -> dict[str, Any]:
-    """What a browser would send for the forms of a page."""
+    """What a browser would send for the forms of a page, whose moments are as the clocks of its store have them."""
+    store = getattr(page.context["adminform"].form, "store", None)
+    with timezone.override(store.zone if isinstance(store, Store) else None):
+        return _all_sent(page)
+
+
+def _all_sent(page: Any) -> dict[str, Any]:
     forms = [page.context["adminform"].form]
     sent: dict[str, Any] = {}
     for formset in (wrapped.formset for wrapped in page.context["inline_admin_formsets"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -402,3 +403,35 @@ def test_lists_show_uses_sums_and_codes_and_find_codes(staff, store, offer):
         assert shown in text, shown
     assert made.name in staff.get(listed, {"q": " save "}).content.decode()
     assert str(made.pk) not in staff.get(listed, {"q": "SAV"}).content.decode()
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+def test_moments_are_those_of_the_store_s_clocks(staff, store):
+    """Ten in the morning is ten in the store's morning, however often the page is saved."""
+    address = f"{reverse('admin:storefront_promotions_promotion_add')}?type=discount"
+    page = staff.get(address)
+    assert "Times are those of Asia/Kolkata." in page.content.decode()
+    sent = _sent(page) | {"name": "Morning", "discount_type": "percentage", "value": "10", "applies_to": "all"}
+    sent |= {"starts_at_0": "2031-01-10", "starts_at_1": "10:00:00"}
+    sent |= {"expires_at_0": "2031-02-01", "expires_at_1": "00:00:00"}
+    assert staff.post(address, sent).status_code == 302
+    made = Promotion.objects.get()
+    moments = (datetime(2031, 1, 10, 4, 30, tzinfo=UTC), datetime(2031, 1, 31, 18, 30, tzinfo=UTC))
+    assert (made.starts_at, made.expires_at) == moments
+    page = staff.get(_change(made))
+    assert 'value="10:00:00"' in page.content.decode()
+    assert staff.post(_change(made), _sent(page)).status_code == 302
+    made.refresh_from_db()
+    assert (made.starts_at, made.expires_at, made.revision) == (*moments, 1)
+    services.update_offer(store=store, offer_id=made.pk, revision=1, starts_at=datetime(2031, 1, 9, 20, tzinfo=UTC))
+    listed = staff.get(reverse("admin:storefront_promotions_promotion_changelist")).content.decode()
+    assert "10 Jan 2031 – 1 Feb 2031" in listed
+
+
+def test_a_moment_that_the_store_s_clocks_never_have_is_refused(staff, store):
+    Store.objects.update(time_zone="Europe/Berlin")
+    address = f"{reverse('admin:storefront_promotions_promotion_add')}?type=discount"
+    sent = _sent(staff.get(address)) | {"name": "Night", "value": "10", "starts_at_0": "2031-03-30"}
+    page = staff.post(address, sent | {"starts_at_1": "02:30:00"})
+    assert page.status_code == 200 and "starts_at" in page.context["adminform"].form.errors
+    assert not Promotion.objects.exists()

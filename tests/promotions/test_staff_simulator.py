@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -168,3 +169,11 @@ def test_figures_of_the_dashboard_count_what_was_used(store, other_store, offer)
     assert facts["Uses in 14 days"] == "2"
     assert facts["Average order"] == "₹90.00"
     assert len(offer_panels.last_uses(None, made).rows) == 3  # type: ignore[arg-type]
+
+
+def test_a_moment_is_one_of_the_store_s_clocks(staff, store, shop, offer):
+    begins = datetime(2031, 1, 10, 4, 30, tzinfo=UTC)  # ten in the morning in Kolkata
+    offer("promotion", starts_at=begins, expires_at=begins + timedelta(hours=1))
+    for moment, saving in (("2031-01-10T09:59", 0), ("2031-01-10T10:00", 10), ("2031-01-10T11:00", 0)):
+        page = _ask(staff, ("TEA", "1"), moment=moment)
+        assert page.context["found"].quote.totals().promotion_discount == saving

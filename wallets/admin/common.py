@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django import forms
 from django.apps import apps
@@ -48,11 +47,7 @@ def end_of_day(day: date | None, store: Store) -> datetime | None:
     """The moment at which that day is over in the store's time zone."""
     if day is None:
         return None
-    try:
-        zone: Any = ZoneInfo(store.time_zone)
-    except (ValueError, ZoneInfoNotFoundError):
-        zone = UTC
-    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone)
+    return datetime.combine(day + timedelta(days=1), time.min, tzinfo=store.zone)
 
 
 def date_field(**options: Any) -> forms.DateField:
