@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Model, Q
+from django.db.models import Q
 
 from storefront import events
 from storefront.models import CustomerGroup, Store
 
-from . import changes, documents, images, selectors, stock
+from . import changes, documents, images, selectors, stock, writing
 from .documents import Fact, Parts, ProductDocuments, VariantDocuments
 from .models import (
     Attribute,
@@ -37,23 +37,43 @@ CHUNK = 500
 
 
 @transaction.atomic
-def publish(*, store: Store, product_ids: Iterable[str], recount: bool = True) -> None:
+def publish(
+    *, store: Store, product_ids: Iterable[str], recount: bool = True, ready: Collection[str] = frozenset()
+) -> None:
     """Rewrites what is stored ready for output of these products: documents, visibility, category counts.
 
     Also gives a product without variants its standalone one, and every variant a stock row. Locks the products in id
     order, so that of two publishers the later one sees what the earlier one committed. Safe to repeat; rows that come
-    out the same are not written. Under twenty queries for each 500 products. `recount` False leaves the counts to a later
-    `recount_categories`.
+    out the same are not written. Under twenty queries for each 500 products. `recount` False leaves the counts to a
+    later `recount_categories`. `ready` are products whose documents the caller knows to be right: new ones that `fill`
+    has seen, and those of which only amounts of prices changed. Of them only the listeners are told.
     """
     ids = sorted(set(product_ids))
+    stale = [pk for pk in ids if pk not in ready]
     moved: set[str] = set()
-    for start in range(0, len(ids), CHUNK):
-        moved |= _publish(store, ids[start : start + CHUNK])
+    for start in range(0, len(stale), CHUNK):
+        moved |= _publish(store, stale[start : start + CHUNK])
     if ids:
         changes.note(store_id=store.pk)
     events.send("catalog.published", store=store, product_ids=ids)
     if recount and moved:
         recount_categories(store=store, category_ids=moved)
+
+
+def fill(parts: Parts) -> None:
+    """Gives an unsaved product and its unsaved variants their documents, so that they are written once, and complete.
+
+    The caller inserts them, each variant with its stock, and names them to `publish` as `ready`. Asks nothing.
+    """
+    product = parts.product
+    found, variants = documents.build(parts)
+    product.visible, product.category_ids = found.visible, found.category_ids
+    product.document, product.detail_document = found.document, found.detail_document
+    for variant in parts.variants:
+        of_variant = variants[variant.pk]
+        variant.visible, variant.own_attributes = of_variant.visible, of_variant.own_attributes
+        variant.document, variant.item_document = of_variant.document, of_variant.item_document
+        variant.line_document = of_variant.line_document
 
 
 def _publish(store: Store, product_ids: Collection[str]) -> set[str]:
@@ -92,8 +112,8 @@ def _publish(store: Store, product_ids: Collection[str]) -> set[str]:
                         variant.pk,
                     )
                 )
-    _write(Product, ("visible", "category_ids", "document", "detail_document"), product_rows)
-    _write(Variant, ("visible", "document", "item_document", "line_document", "own_attributes"), variant_rows)
+    writing.update(Product, ("visible", "category_ids", "document", "detail_document"), product_rows)
+    writing.update(Variant, ("visible", "document", "item_document", "line_document", "own_attributes"), variant_rows)
     return moved
 
 
@@ -179,14 +199,6 @@ def _by(rows: Iterable[Any], key: Callable[[Any], str]) -> dict[str, list[Any]]:
     return found
 
 
-def _write(model: type[Model], columns: Collection[str], rows: list[tuple[Any, ...]]) -> None:
-    """Updates rows given as (*columns, id). One statement a row, sent together: many times faster than bulk_update."""
-    if rows:
-        assignments = ", ".join(f"{column} = %s" for column in columns)
-        with connection.cursor() as cursor:
-            cursor.executemany(f"UPDATE {model._meta.db_table} SET {assignments} WHERE id = %s", rows)
-
-
 def _complete(store: Store, products: Collection[Product]) -> None:
     """Gives products and variants the rows that every one of them has."""
     having = set(Variant.objects.filter(product__in=products).values_list("product_id", flat=True))
@@ -202,7 +214,10 @@ def _complete(store: Store, products: Collection[Product]) -> None:
 
 def standalone(product: Product, **fields: Any) -> Variant:
     """The unsaved only variant of a product that does not vary. It has the product's id, and so its own sku."""
-    return Variant(id=product.pk, product=product, store_id=product.store_id, is_standalone=True, **fields)
+    values = {"id": product.pk, "product_id": product.pk, "store_id": product.store_id, "is_standalone": True}
+    variant = writing.blank(Variant, **values, **fields)
+    variant.product = product
+    return variant
 
 
 @transaction.atomic

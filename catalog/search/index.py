@@ -21,6 +21,7 @@ from .listing import Listing, Texts, key_of, listings
 from .models import SearchEntry, SearchTerm, SearchWord
 
 CHUNK = 500
+HALF = 32  # characters of a digest
 _DIGIT = re.compile(r"\d")
 ENTRY = SearchEntry._meta.db_table
 TERM = SearchTerm._meta.db_table
@@ -75,15 +76,19 @@ def _refresh(store: Store, product_ids: Sequence[str]) -> int:
     digests = {pk: _digest(listing) for pk, listing in fresh.items()}
     changed = [listing for pk, listing in sorted(fresh.items()) if stored.get(pk) != digests[pk]]
     if changed:
-        texts = [_words(listing.texts) for listing in changed]
         ids = _term_ids(store, changed)
+        same = {pk for pk, digest in digests.items() if stored.get(pk, "")[:HALF] == digest[:HALF]}
+        reworded = [listing for listing in changed if listing.variant_id not in same]
+        texts = [_words(listing.texts) for listing in reworded]
         _add_words(store, texts)
-        _write(store, changed, texts, ids, digests)
+        _write(store, reworded, texts, ids, digests)
+        _write_facts(store, [listing for listing in changed if listing.variant_id in same], ids, digests)
     return len(changed)
 
 
 def _digest(listing: Listing) -> str:
-    content = orjson.dumps(
+    """Of its words, then of everything else: where the first half is the same, no word is looked at again."""
+    facts = orjson.dumps(
         [
             listing.product_id,
             listing.is_standalone,
@@ -94,12 +99,12 @@ def _digest(listing: Listing) -> str:
             listing.rating,
             [tuple(term) for term in listing.terms],
             listing.prices,
-            tuple(listing.texts),
             listing.created_at,
         ],
         option=orjson.OPT_SORT_KEYS,
     )
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    parts = (orjson.dumps(tuple(listing.texts)), facts)
+    return "".join(hashlib.blake2b(part, digest_size=HALF // 2).hexdigest() for part in parts)
 
 
 def _words(texts: Texts) -> Texts:
@@ -151,10 +156,10 @@ def _write(
     ids: dict[tuple[str, str], int],
     digests: dict[str, str],
 ) -> None:
+    if not changed:
+        return
     postgresql = connection.vendor == "postgresql"
-    placeholders = {"terms": "%s::bigint[]", "prices": "%s::jsonb"} if postgresql else {}
-    columns = [*COLUMNS]
-    values = [placeholders.get(column, "%s") for column in columns]
+    columns, values = [*COLUMNS], _marks()
     if postgresql:
         columns.append("document")
         values.append(
@@ -179,6 +184,30 @@ def _write(
                     SELECT id, %s, %s, %s, %s FROM {ENTRY} WHERE variant_id = %s""",
                 [(*text, listing.variant_id) for listing, text in zip(changed, texts, strict=True)],
             )
+
+
+def _write_facts(
+    store: Store, changed: Sequence[Listing], ids: dict[tuple[str, str], int], digests: dict[str, str]
+) -> None:
+    """Entries whose words are the same: the text index is left alone."""
+    if not changed:
+        return
+    values = ", ".join(f"{column} = {mark}" for column, mark in zip(COLUMNS, _marks(), strict=True))
+    rows = [
+        _row(store, listing, [ids[term.name, term.key] for term in listing.terms], digests[listing.variant_id])
+        for listing in changed
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {ENTRY} SET {values} WHERE variant_id = %s",
+            [(*row, listing.variant_id) for row, listing in zip(rows, changed, strict=True)],
+        )
+
+
+def _marks() -> list[str]:
+    """A place for the value of each of COLUMNS."""
+    types = {"terms": "::bigint[]", "prices": "::jsonb"} if connection.vendor == "postgresql" else {}
+    return [f"%s{types.get(column, '')}" for column in COLUMNS]
 
 
 def _row(store: Store, listing: Listing, term_ids: list[int], digest: str) -> list[Any]:

@@ -225,6 +225,20 @@ class Details:
         return True
 
     # -- writing --
+    def facts_of_new(self) -> dict[str, list[tuple[str | None, Attribute, Any, list[AttributeChoice]]]]:
+        """The facts that rows made, by product and in their order: variant or None, attribute, value, choices."""
+        if not self.touched_facts:
+            return {}
+        choices = {choice.pk: choice for choice in self.choices.values()}
+        found: dict[str, list[tuple[str | None, Attribute, Any, list[AttributeChoice]]]] = {}
+        for key, fact in self.touched_facts.items():
+            if fact._state.adding:
+                chosen = sorted(
+                    (choices[pk] for pk in self.chosen[key]), key=lambda choice: (choice.sort_order, choice.name)
+                )
+                found.setdefault(key[0], []).append((key[1], fact.attribute, fact.value, chosen))
+        return found
+
     def write(self) -> None:
         """After products, variants and choices. Twelve statements at most."""
         if self.removed_facts:

@@ -3,8 +3,6 @@
 What comes out as it was is not written, so the same file twice changes nothing the second time.
 """
 
-# ruff: noqa: S608 -- what is formatted into statements is names of tables and columns, never a value
-
 from __future__ import annotations
 
 from collections import defaultdict
@@ -20,7 +18,8 @@ from django.utils.translation import gettext as _
 
 from storefront.models import CustomerGroup, StockLocation, Store
 
-from .. import changes, services, stock
+from .. import changes, services, stock, writing
+from ..documents import Fact, Parts
 from ..ledger import Reason, StockMovement
 from ..models import (
     RESERVED_SLUGS,
@@ -74,15 +73,15 @@ def apply(
     """Writes these rows and publishes what they changed, or (`dry_run`) finds out what would come of it.
 
     Runs in a transaction of its own, or in a savepoint of the caller's. A row that the database refuses, because somebody
-    else wrote meanwhile, is found by trying the rows one by one.
+    else wrote meanwhile, is found by trying the halves, and theirs.
     """
     try:
         return _attempt(store, rows, dry_run, made_by, fetched or Fetched())
     except IntegrityError as error:
         if len(rows) > 1:
-            found = Outcome()
-            for row in rows:
-                found.add(apply(store=store, rows=[row], dry_run=dry_run, made_by=made_by, fetched=fetched))
+            found, middle = Outcome(), len(rows) // 2
+            for half in (rows[:middle], rows[middle:]):
+                found.add(apply(store=store, rows=half, dry_run=dry_run, made_by=made_by, fetched=fetched))
             return found
         del error
         refused = Problem(rows[0].number, "", _("The database refuses this row: it contradicts another one."))
@@ -101,12 +100,12 @@ def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str, fet
             batch.load(rows)
             for row in rows:
                 batch.take(row)
+            if not dry_run:
+                batch.fill()
             batch.write()
             if dry_run:
                 raise _RollBack
-            changes.note(store_id=store.pk)  # stock is not published
-            if batch.touched:
-                services.publish(store=store, product_ids=batch.touched, recount=False)
+            batch.publish()
     except _RollBack:
         pass
     batch.outcome.used |= batch.details.used
@@ -122,6 +121,7 @@ class Batch:
     fetched: Fetched = field(default_factory=Fetched)
     outcome: Outcome = field(default_factory=Outcome)
     touched: set[str] = field(default_factory=set)  # products to publish
+    repriced: list[str] = field(default_factory=list)  # those of which prices have other amounts; documents hold none
 
     products: dict[str, Product] = field(default_factory=dict)  # by slug
     by_id: dict[str, Product] = field(default_factory=dict)
@@ -129,7 +129,7 @@ class Batch:
     skus: dict[str, str] = field(default_factory=dict)  # sku: variant
     stocks: dict[str, Stock] = field(default_factory=dict)  # by variant
     locations: dict[str, str] = field(default_factory=dict)  # by name; "" is the default one
-    places: dict[tuple[str, str], LocationStock] = field(default_factory=dict)  # by variant, location
+    places: dict[str, dict[str, LocationStock]] = field(default_factory=dict)  # by variant, then by location
     prices: dict[tuple[str, str], Price] = field(default_factory=dict)  # by variant, group
     options: dict[tuple[str, str], VariantChoice] = field(default_factory=dict)  # by variant, attribute
     placings: dict[str, list[str]] = field(default_factory=dict)  # categories by product
@@ -158,11 +158,13 @@ class Batch:
         store = self.store
         slugs = {row.product for row in rows}
         found = Product.objects.select_for_update().filter(store=store, slug__in=slugs).order_by("pk")
-        self.products = {product.slug: product for product in found.defer("document", "detail_document")}
+        products = writing.rows_of(found, without=("document", "detail_document"))
+        self.products = {product.slug: product for product in products}
         self.by_id = {product.pk: product for product in self.products.values()}
         ids = list(self.by_id)
         variants = Variant.objects.filter(product__in=ids).order_by("sort_order", "created_at", "pk")
-        self.variants = _by(variants.defer("document", "item_document", "line_document", "own_attributes"))
+        unread = ("document", "item_document", "line_document", "own_attributes")
+        self.variants = _by(writing.rows_of(variants, without=unread))
         every = [variant.pk for variants in self.variants.values() for variant in variants]
         wanted = {row.variant_fields["sku"] for row in rows if row.variant_fields.get("sku")}
         taken = Variant.objects.filter(store=store, sku__in=wanted)
@@ -170,7 +172,7 @@ class Batch:
         stocks = Stock.objects.filter(variant__in=every).order_by("pk")
         if any(row.stock or row.places for row in rows):
             stocks = stocks.select_for_update()
-        self.stocks = {stock.variant_id: stock for stock in stocks}
+        self.stocks = {stock.variant_id: stock for stock in writing.rows_of(stocks)}
         if any(row.places or "backorder" in row.stock for row in rows):
             for pk, name, is_default in StockLocation.objects.filter(store=store).values_list(
                 "pk", "name", "is_default"
@@ -178,13 +180,12 @@ class Batch:
                 self.locations[name] = pk
                 if is_default:
                     self.locations[""] = pk
-            places = LocationStock.objects.filter(variant__in=every)
-            self.places = {(place.variant_id, place.location_id): place for place in places}
+            for place in writing.rows_of(LocationStock.objects.filter(variant__in=every)):
+                self.places.setdefault(place.variant_id, {})[place.location_id] = place
         if any(row.prices for row in rows):
             self.groups = {group.slug: group for group in CustomerGroup.objects.filter(store=store)}
-            self.prices = {
-                (price.variant_id, price.group_id): price for price in Price.objects.filter(variant__in=every)
-            }
+            prices = writing.rows_of(Price.objects.filter(variant__in=every))
+            self.prices = {(price.variant_id, price.group_id): price for price in prices}
         self.details.load(rows, ids)
         if any(row.options or row.facts for row in rows):
             choices = AttributeChoice.objects.filter(store=store, name__in=_named_choices(rows))
@@ -201,7 +202,7 @@ class Batch:
             self._load_categories(ids)
         if any("images" in row.related for row in rows):
             images = ProductImage.objects.filter(product__in=ids).exclude(url="")
-            self.images = _by(images.order_by("sort_order", "created_at", "pk"))
+            self.images = _by(writing.rows_of(images.order_by("sort_order", "created_at", "pk")))
 
     def _load_categories(self, product_ids: Collection[str]) -> None:
         paths = category_paths(store=self.store)
@@ -244,7 +245,7 @@ class Batch:
             self.outcome.unchanged += 1
 
     def _noted(self) -> tuple[int, ...]:
-        return (len(self.movements), sum(len(rows) for rows in self.updated.values()))
+        return (len(self.movements), len(self.repriced), sum(len(rows) for rows in self.updated.values()))
 
     def _find(self, row: Row) -> tuple[Product | None, Variant | None]:
         product = self.products.get(row.product)
@@ -301,9 +302,7 @@ class Batch:
         if row.stock.get("backorder", stock.backorder):
             return
         units = {self.locations[name]: (name, count) for name, count in row.places.items()}
-        for (variant_id, location_id), place in self.places.items():
-            if variant_id != stock.variant_id:
-                continue
+        for location_id, place in self.places.get(stock.variant_id, {}).items():
             name, count = units.get(location_id, ("", place.on_hand))
             if count < place.reserved:
                 raise BadCell(_("Orders have reserved more than that."), f"on_hand:{name}" if name else "on_hand")
@@ -329,7 +328,7 @@ class Batch:
         return bool(different)
 
     def _new_product(self, row: Row) -> Product:
-        product = Product(store=self.store, slug=row.product, name=row.product_fields["name"])
+        product = writing.blank(Product, store_id=self.store.pk, slug=row.product, name=row.product_fields["name"])
         product.pk = self.fetched.ids.get(row.product, product.pk)  # its pictures lie in its folder already
         self.products[row.product] = self.by_id[product.pk] = product
         self.new[Product].append(product)
@@ -379,14 +378,16 @@ class Batch:
         for place, address in enumerate(addresses):
             image = known.pop(address, None)
             if image is None:
-                image = ProductImage(store=self.store, product=product, url=address, sort_order=place)
+                fields = {"store_id": self.store.pk, "product_id": product.pk}
+                image = writing.blank(ProductImage, **fields, url=address, sort_order=place)
                 self.new[ProductImage].append(image)
             else:
                 self._set(ProductImage, image, {"sort_order": place})
             kept.append(image)
-        for image in known.values():
-            self.removed[ProductImage].add(image.pk)
-        self.new[ProductImage] = [row for row in self.new[ProductImage] if row.pk not in self.removed[ProductImage]]
+        if known:
+            dropped = {image.pk for image in known.values()}
+            self.removed[ProductImage] |= dropped
+            self.new[ProductImage] = [row for row in self.new[ProductImage] if row.pk not in dropped]
         self.images[product.pk] = kept
         return True
 
@@ -394,7 +395,8 @@ class Batch:
         variants = self.variants.setdefault(product.pk, [])
         if row.variant:
             order = len([variant for variant in variants if not variant.is_standalone])
-            variant = Variant(store=self.store, product=product, slug=row.variant, sort_order=order)
+            fields = {"store_id": self.store.pk, "product_id": product.pk}
+            variant = writing.blank(Variant, **fields, slug=row.variant, sort_order=order)
         else:
             variant = services.standalone(product)
         variants.append(variant)
@@ -444,35 +446,38 @@ class Batch:
         """Stock is read live: a change of it needs no publishing."""
         stock = self.stocks.get(variant.pk)
         if stock is None:
-            stock = Stock(store=self.store, variant=variant, tracked=product.type == Product.Type.PHYSICAL)
+            tracked = product.type == Product.Type.PHYSICAL
+            stock = writing.blank(Stock, store_id=self.store.pk, variant_id=variant.pk, tracked=tracked)
             self.stocks[variant.pk] = stock
             self.new[Stock].append(stock)
         if fields.get("backorder", stock.backorder) != stock.backorder:
-            for (variant_id, _location_id), place in self.places.items():
-                if variant_id == variant.pk:
-                    self._set(LocationStock, place, {"backorder": fields["backorder"]})
+            for place in self.places.get(variant.pk, {}).values():
+                self._set(LocationStock, place, {"backorder": fields["backorder"]})
         self._set(Stock, stock, fields)
         for name, units in places.items():
             self._count(variant, stock, self.locations[name], units)
 
     def _count(self, variant: Variant, stock: Stock, location_id: str, units: int) -> None:
         """Sets what lies at one location; the sum follows."""
-        place = self.places.get((variant.pk, location_id))
+        places = self.places.setdefault(variant.pk, {})
+        place = places.get(location_id)
         delta = units - (place.on_hand if place else 0)
         if not delta:
             return
         if place is None:
-            place = LocationStock(store=self.store, variant=variant, location_id=location_id, backorder=stock.backorder)
-            self.places[variant.pk, location_id] = place
+            fields = {"store_id": self.store.pk, "variant_id": variant.pk, "location_id": location_id}
+            place = writing.blank(LocationStock, **fields, backorder=stock.backorder)
+            places[location_id] = place
             self.new[LocationStock].append(place)
         self._set(LocationStock, place, {"on_hand": units})
         self._set(Stock, stock, {"on_hand": stock.on_hand + delta})
         if delta > 0 and stock.reserved > 0:
             self.arrived.append((variant.pk, location_id))
         self.movements.append(
-            StockMovement(
-                store=self.store,
-                variant=variant,
+            writing.blank(
+                StockMovement,
+                store_id=self.store.pk,
+                variant_id=variant.pk,
                 location_id=location_id,
                 delta=delta,
                 on_hand=units,
@@ -495,20 +500,49 @@ class Batch:
                 self.removed[Price].add(price.pk)
             return True
         if price is None:
-            price = Price(store=self.store, variant=variant, group=group, **fields)
-            if "listing_price" not in fields:
-                price.listing_price = price.selling_price
+            fields = {"listing_price": fields["selling_price"], **fields}
+            price = writing.blank(Price, store_id=self.store.pk, variant_id=variant.pk, group_id=group.pk, **fields)
             self.prices[key] = price
             self.new[Price].append(price)
             return True
-        different = {name: value for name, value in fields.items() if getattr(price, name) != value}
-        for name, value in different.items():
-            setattr(price, name, value)
-        if different and not price._state.adding:
-            self.updated[Price][price.pk] = price
-        return bool(different)
+        if self._set(Price, price, fields):
+            self.repriced.append(variant.product_id)
+        return False
 
     # -- writing --
+    def fill(self) -> None:
+        """Gives new products their documents, from what they are made of here: nothing of them is stored elsewhere."""
+        if not self.new[Product]:
+            return
+        options: defaultdict[str, list[tuple[Attribute, AttributeChoice]]] = defaultdict(list)
+        for option in self.new[VariantChoice]:
+            options[option.variant_id].append((option.attribute, option.choice))
+        facts = self.details.facts_of_new()
+        priced = {variant_id for variant_id, _group in self.prices}
+        for product in self.new[Product]:
+            images = [*self.images.get(product.pk, ()), *self.details.pictures.get(product.pk, ())]
+            parts = Parts(
+                product=product,
+                variants=sorted(self.variants[product.pk], key=lambda row: (row.sort_order, row.created_at, row.pk)),
+                options=options,
+                facts=[Fact(*fact) for fact in facts.get(product.pk, ())],
+                images=sorted(images, key=lambda row: (row.sort_order, row.created_at, row.pk)),
+                shown_by={},
+                category_ids=self.placings.get(product.pk, ()),
+                links=(),
+                videos=(),
+                plans=(),
+                priced=priced,
+            )
+            services.fill(parts)
+
+    def publish(self) -> None:
+        changes.note(store_id=self.store.pk)  # stock is not published
+        new = {product.pk for product in self.new[Product]}
+        told = self.touched.union(self.repriced)
+        if told:
+            services.publish(store=self.store, product_ids=told, recount=False, ready=new | (told - self.touched))
+
     def write(self) -> None:
         """Parents before their branches; what stands in the way of a constraint first."""
         now = timezone.now()
@@ -518,31 +552,38 @@ class Batch:
         if self.undefault:
             Variant.objects.filter(store=self.store, pk__in=self.undefault).update(is_default=False)
         for model in (Brand, Category, AttributeChoice, Product):
-            model._default_manager.bulk_create(self.new[model])
+            writing.insert(self.new[model])
         self._update(Product, [*_PRODUCT_FIELDS, "brand_id"], now)
         # A sku may pass from one row to another: it is freed before it is given.
         self._update(Variant, ["sku", "name", "weight", "active", "is_default", "sort_order"], now)
         for model in (Variant, ProductImage, VariantChoice, Stock, LocationStock, Price):
-            model._default_manager.bulk_create(self.new[model])
+            writing.insert(self.new[model])
         self._update(ProductImage, ["sort_order"], None)
         self._update(VariantChoice, ["choice_id"], None)
         self._update(Stock, ["tracked", "on_hand", "backorder"], now)
         self._update(LocationStock, ["on_hand", "backorder"], now)
         self._update(Price, _PRICE_FIELDS, now)
-        StockMovement.objects.bulk_create(self.movements)
+        writing.insert(self.movements)
         if self.arrived:
             stock.arrived(store_id=self.store.pk, places=self.arrived)
         if self.replaced:
             ProductCategory.objects.filter(product__in=list(self.replaced)).delete()
-            ProductCategory.objects.bulk_create(
-                ProductCategory(store=self.store, product_id=product_id, category_id=category_id, sort_order=place)
-                for product_id, categories in self.replaced.items()
-                for place, category_id in enumerate(categories)
+            writing.insert(
+                [
+                    writing.blank(
+                        ProductCategory,
+                        store_id=self.store.pk,
+                        product_id=product_id,
+                        category_id=category_id,
+                        sort_order=place,
+                    )
+                    for product_id, categories in self.replaced.items()
+                    for place, category_id in enumerate(categories)
+                ]
             )
         self.details.write()
 
     def _update(self, model: type[Any], columns: list[str], now: Any) -> None:
-        """One statement a row, sent together: many times faster than `bulk_update`."""
         rows = list(self.updated[model].values())
         if not rows:
             return
@@ -550,20 +591,15 @@ class Batch:
             columns = [*columns, "modified_at"]
             for row in rows:
                 row.modified_at = now
-        meta = model._meta
-        fields = [meta.get_field(column.removesuffix("_id")) for column in columns]
-        assignments = ", ".join(f"{column} = %s" for column in columns)
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                f"UPDATE {meta.db_table} SET {assignments} WHERE {meta.pk.column} = %s",
-                [
-                    [
-                        *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields),
-                        row.pk,
-                    ]
-                    for row in rows
-                ],
-            )
+        fields = [model._meta.get_field(column.removesuffix("_id")) for column in columns]
+        writing.update(
+            model,
+            columns,
+            [
+                [*(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields), row.pk]
+                for row in rows
+            ],
+        )
 
 
 _PRODUCT_FIELDS = [

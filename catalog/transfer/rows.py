@@ -117,6 +117,8 @@ def decimal(high: Decimal) -> Callable[[str], Decimal]:
 
 def split(value: str, mark: str = SEPARATOR) -> list[str]:
     r"""The entries of a list. A backslash before the mark, or before another backslash, keeps it."""
+    if "\\" not in value:
+        return [entry for entry in map(str.strip, value.split(mark)) if entry]
     found, entry, escaped = [], "", False
     for letter in value:
         if escaped:

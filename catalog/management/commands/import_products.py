@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -61,7 +63,7 @@ class Command(BaseCommand):
 
     def _work(self, job: ImportJob, content: IO[bytes], folder: Path | None) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=2) as progress:
             task = progress.add_task(job.name, total=job.total, completed=job.done)
             try:
                 jobs.work(
@@ -70,8 +72,9 @@ class Command(BaseCommand):
                     progress=lambda now: progress.update(task, completed=now.done),
                     folder=folder,
                 )
-            except KeyboardInterrupt:
-                jobs.release(job=job)
+            except BaseException:  # whatever it was, the next run need not wait for the lease to end
+                with suppress(DatabaseError):
+                    jobs.release(job=job)
                 raise
 
     def _report(self, job: ImportJob, errors: Path | None) -> None:

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalog import audit, demo, services
+from catalog import audit, demo, services, writing
 from catalog.claims import StockClaims
 from catalog.ledger import StockMovement
 from catalog.models import (
@@ -28,6 +28,8 @@ from catalog.models import (
     VariantChoice,
 )
 from catalog.places import LocationStock
+from catalog.search import index
+from catalog.search.models import SearchEntry
 from catalog.transfer import exporting, jobs
 from catalog.transfer.models import ImportJob, ImportPart, ImportProblem
 from storefront import outbox
@@ -307,6 +309,43 @@ def test_an_exported_catalogue_makes_another_store_like_it(store: Any, other_sto
     assert sorted(file_of(other_store).splitlines()) == sorted(content.splitlines())
 
 
+def test_what_a_new_product_shows_is_what_publishing_would_make_of_it(store: Any, other_store: Any) -> None:
+    demo.build(store=store, pictures=False)
+    demo._shelf(other_store)
+    load(other_store, file_of(store))
+    ids = list(Product.objects.filter(store=other_store).values_list("pk", flat=True))
+    entries = SearchEntry.objects.filter(store=other_store).order_by("pk")
+    before, listed = everything(other_store), list(entries.values())
+    assert any(row["visible"] and row["document"] != "{}" for row in before[0]) and listed
+    services.publish(store=other_store, product_ids=ids)
+    assert everything(other_store) == before and list(entries.values()) == listed
+
+
+def test_other_amounts_alone_rewrite_no_document_and_no_word(store: Any, api: Any) -> None:
+    def amounts(selling: int) -> list[float]:
+        body = {"query": "tea", "filter": f"pricing.selling_price = {selling}"}
+        answer = api.post("/catalog/products/search", body, X_Api_Key=api.key).json()
+        return [item["pricing"]["selling_price"] for item in answer["content"]["skus"]]
+
+    load(store, TEA)
+    with CaptureQueriesContext(connection) as asked:
+        assert counts(load(store, TEA.replace("120", "130"))) == (0, 1, 0, 0)
+    written = [query["sql"] for query in asked if query["sql"].lstrip().startswith(("UPDATE", "INSERT", "DELETE"))]
+    tables = (Product._meta.db_table, Variant._meta.db_table, "storefront_catalog_searchtext")
+    assert not [sql for sql in written if any(f"{table} " in sql.replace('"', "") for table in tables)]
+    assert not [sql for sql in written if "to_tsvector" in sql]
+    assert amounts(130) == [130] and amounts(120) == []
+    assert index.refresh(store=store, product_ids=[Product.objects.get().pk]) == 0
+
+
+def test_a_row_made_quickly_has_the_defaults_of_its_model(store: Any) -> None:
+    for model in (Product, Variant, Price, Stock, LocationStock, ProductImage, ProductCategory, StockMovement):
+        quick, slow = writing.blank(model, store_id=store.pk), model(store_id=store.pk)
+        assert quick.__dict__.keys() == slow.__dict__.keys() and quick._state.adding
+        differing = {name for name in slow.__dict__ if quick.__dict__[name] != slow.__dict__[name]}
+        assert differing <= {"_state", "id", "created_at"} and quick.pk == quick.__dict__[model._meta.pk.attname]
+
+
 def test_no_cell_of_an_export_is_a_formula(store: Any) -> None:
     make_product(store, name="=cmd()", short_description="@x", tags=["+1"], description="\t=1")
     for line in csv.reader(io.StringIO(file_of(store).decode("utf-8-sig"))):
@@ -466,7 +505,7 @@ def test_what_is_not_there_is_said(store: Any, arguments: tuple[str, str]) -> No
 
 def test_importing_publishes_for_search(store: Any, monkeypatch: Any) -> None:
     told: list[str] = []
-    monkeypatch.setattr(services, "publish", lambda *, store, product_ids, recount: told.extend(product_ids))
+    monkeypatch.setattr(services, "publish", lambda *, product_ids, **_options: told.extend(product_ids))
     load(store, TEA)
     load(store, TEA)
     assert told == [Product.objects.get().pk]
