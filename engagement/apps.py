@@ -14,7 +14,7 @@ class EngagementConfig(AppConfig):
 
     def _newsletter(self) -> None:
         from messaging import consent, secrets
-        from storefront import events, privacy
+        from storefront import events, outbox, privacy
 
         from .newsletter import selectors, services, wording
 
@@ -23,6 +23,7 @@ class EngagementConfig(AppConfig):
         consent.register_opt_out(selectors.opt_out)
         secrets.register("newsletter", selectors.reveal)
         privacy.register("newsletter", selectors.personal_data)
+        outbox.register(services.QUEUE, services.drain)
         events.on("message.bounced", services.bounced)
         events.on("message.unsubscribed", services.opted_out)
         events.on("shopper.preferences", services.follow_preferences)

@@ -11,7 +11,7 @@ from .analytics.models import (
     FunnelDay,
     FunnelVisitor,
 )
-from .newsletter.models import NewsletterConsent, NewsletterSubscription, NewsletterText
+from .newsletter.models import NewsletterConsent, NewsletterRequest, NewsletterSubscription, NewsletterText
 
 __all__ = [
     "AnalyticsBatch",
@@ -22,6 +22,7 @@ __all__ = [
     "FunnelDay",
     "FunnelVisitor",
     "NewsletterConsent",
+    "NewsletterRequest",
     "NewsletterSubscription",
     "NewsletterText",
 ]

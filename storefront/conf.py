@@ -52,7 +52,8 @@ DEFAULT_LIMITS: dict[str, str] = {
     "document_check": "20/3600",  # numbers of documents that a customer has checked
     "bank_check": "10/3600 30/86400",  # bank accounts that a customer has checked; each may cost money
     "newsletter": "10/3600",  # newsletter forms sent in per caller
-    "newsletter_network": "600/3600",  # the same, and clicks on links, per network
+    "newsletter_network": "100/3600",  # the same, per network
+    "newsletter_link": "6000/3600",  # clicks on links per network; mail programs click for many
     "newsletter_contact": "3/86400",  # messages that ask one address to confirm
     "track": "600/60",  # analytics events per caller
     "track_network": "60000/60",  # the same per network

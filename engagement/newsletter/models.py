@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
+from storefront.outbox import OutboxRow
 
 
 class NewsletterSubscription(StoreScoped):
@@ -100,6 +101,32 @@ class NewsletterConsent(StoreScoped):
         if not self._state.adding:
             raise TypeError("consents are written once")
         super().save(*args, **kwargs)
+
+
+class NewsletterRequest(OutboxRow, StoreScoped):
+    """A form that was sent in, until it is worked off a moment later, and no longer.
+
+    Whoever sends one in waits for this row alone, so the time of the answer tells nothing of what was there before.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    email = models.EmailField(max_length=254)
+    user_id = models.CharField(max_length=64, blank=True)
+    network = models.CharField(max_length=50, blank=True)
+    proven = models.BooleanField(default=False)
+    base = models.CharField(max_length=300, blank=True)  # scheme and host, for the link in a message
+
+    class Meta:
+        verbose_name = _("waiting subscription")
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=models.Q(state="pending"), name="sf_engagement_news_due"
+            ),
+            models.Index(fields=["store", "email"], name="sf_engagement_news_waits"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class NewsletterText(StoreScoped):

@@ -39,7 +39,7 @@ class LinkPage(View):
         network = limits.network_of(request)
         try:
             store = kernel.store(store_id)
-            limits.hit(limits.rules("newsletter_network", store.pk, network))
+            limits.hit(limits.rules("newsletter_link", store.pk, network))
             self._act(request, store, sealed, services.coarse(network))
         except (StoreNotFound, links.BadLink):
             return self._page(request, None, "bad", status=404)

@@ -7,9 +7,11 @@ it was read.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,13 +20,14 @@ from django.utils import timezone
 
 from messaging import selectors as messages
 from messaging import services as messaging
-from storefront import events, limits, origin
+from storefront import events, limits, origin, outbox
 from storefront.errors import TooManyRequests
 from storefront.models import Store
 
 from . import links, selectors
-from .models import NewsletterConsent, NewsletterSubscription, NewsletterText
+from .models import NewsletterConsent, NewsletterRequest, NewsletterSubscription, NewsletterText
 
+logger = logging.getLogger(__name__)
 Kind = NewsletterConsent.Kind
 Source = NewsletterConsent.Source
 State = NewsletterSubscription.State
@@ -46,6 +49,50 @@ class _Overtaken(Exception):
     """Another call changed the subscription since it was read."""
 
 
+QUEUE = "newsletter"
+LEASE = timedelta(seconds=30)
+ATTEMPTS = 20
+DRAIN_SECONDS = 10
+
+
+def ask(*, store: Store, email: str, user_id: str, network: str, proven: bool) -> None:
+    """Takes a form in; `subscribe` follows a moment later. One INSERT, whatever is known of the address."""
+    NewsletterRequest.objects.create(
+        store=store, email=email, user_id=user_id, network=network, proven=proven, base=origin.current()[:300]
+    )
+    outbox.wake(QUEUE)
+
+
+def drain() -> int:
+    """Works off what was sent in, the oldest first, for some seconds at most. Any number may run at once."""
+    until = time.monotonic() + DRAIN_SECONDS
+    handled = 0
+    while time.monotonic() < until:
+        row = NewsletterRequest.objects.claim_next(now=timezone.now(), lease=LEASE)
+        if row is None:
+            return handled
+        handled += 1
+        try:
+            with transaction.atomic():
+                store = Store.objects.get(pk=row.store_id)
+                subscribe(
+                    store=store,
+                    email=row.email,
+                    user_id=row.user_id,
+                    network=row.network,
+                    proven=row.proven,
+                    base=row.base,
+                    now=row.created_at,
+                )
+                NewsletterRequest.objects.filter(store_id=row.store_id, pk=row.pk).delete()
+        except Exception:  # a fault of ours leaves it to the end of its lease
+            logger.exception("newsletter_request_failed", extra={"attempts": row.attempts})
+            if row.attempts >= ATTEMPTS:
+                NewsletterRequest.objects.filter(store_id=row.store_id, pk=row.pk).delete()
+    outbox.wake(QUEUE)
+    return handled
+
+
 def subscribe(
     *,
     store: Store,
@@ -53,6 +100,7 @@ def subscribe(
     user_id: str = "",
     network: str = "",
     proven: bool = False,
+    base: str | None = None,
     now: datetime | None = None,
 ) -> None:
     """Somebody asks for the newsletter of an address, which is normalised.
@@ -71,7 +119,7 @@ def subscribe(
         taken_back = row is not None and row.state == State.UNSUBSCRIBED
         marked = messages.is_unreachable(store=store, channel="email", address=email)
         if store.newsletter_double_opt_in or marked or (taken_back and not proven):
-            _ask(store, row, email=email, user_id=user_id, network=network, now=now)
+            _ask(store, row, email=email, user_id=user_id, network=network, base=base, now=now)
             return
         _tell(store, email, wanted=True)
         word = Word(Kind.SUBSCRIBED, Source.STOREFRONT, network)
@@ -200,12 +248,15 @@ def follow_preferences(*, store: Store, email: str, preferences: Mapping[str, Ma
 def forget_shopper(*, store: Store, user_id: str, customer_id: str | None) -> None:
     """`shopper.erased`: what they subscribed goes, with its history."""
     if user_id:
+        NewsletterRequest.objects.filter(store=store, user_id=user_id).delete()
         NewsletterSubscription.objects.filter(store=store, user_id=user_id).delete()
 
 
 def forget_contacts(*, store: Store, contacts: Iterable[str]) -> None:
     """`contacts.forgotten`: proven addresses of somebody who is erased."""
-    NewsletterSubscription.objects.filter(store=store, email__in=[c for c in contacts if "@" in c]).delete()
+    wanted = [contact for contact in contacts if "@" in contact]
+    NewsletterRequest.objects.filter(store=store, email__in=wanted).delete()
+    NewsletterSubscription.objects.filter(store=store, email__in=wanted).delete()
 
 
 def purge(*, now: datetime, batch: int, **_payload: Any) -> None:
@@ -305,6 +356,7 @@ def _ask(
     email: str,
     user_id: str,
     network: str,
+    base: str | None,
     now: datetime,
 ) -> None:
     try:
@@ -327,7 +379,7 @@ def _ask(
         to=email,
         channel="email",
         template="newsletter_confirm",
-        values={"page": origin.current() + page},
+        values={"page": (origin.current() if base is None else base) + page},
         secret_ref=f"newsletter:{row.pk}",
         ttl=int(links.CONFIRM_LIFE.total_seconds()),
     )

@@ -23,7 +23,7 @@ class Newsletter(StoreViewSet):
         email = self.read(request)["email"]
         self.brake("newsletter", self.shopper.user_id)
         self.brake("newsletter_network")
-        services.subscribe(
+        services.ask(
             store=self.store,
             email=email,
             user_id=self.shopper.user_id if self.shopper.is_logged_in else "",

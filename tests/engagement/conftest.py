@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engagement.newsletter import links
+from engagement.newsletter import links, services
 from engagement.newsletter.models import NewsletterSubscription
 from messaging.models import Message
 from storefront import selectors
@@ -33,9 +33,14 @@ def change(store: Store) -> Any:
 
 @pytest.fixture
 def subscribe(visitor: Any) -> Any:
-    return lambda email="Asha@Example.com ", **headers: visitor.post(
-        "/campaigns/newsletter-subscribe", {"email": email}, **headers
-    )
+    """Sends the form in, and works off what came in."""
+
+    def send(email: Any = "Asha@Example.com ", **headers: Any) -> Any:
+        answer = visitor.post("/campaigns/newsletter-subscribe", {"email": email}, **headers)
+        services.drain()
+        return answer
+
+    return send
 
 
 def state_of(store: Store, email: str = "asha@example.com") -> str:

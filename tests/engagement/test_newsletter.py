@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+import time_machine
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from engagement.newsletter import links, selectors, services
-from engagement.newsletter.models import NewsletterConsent, NewsletterSubscription, NewsletterText
+from engagement.newsletter.models import (
+    NewsletterConsent,
+    NewsletterRequest,
+    NewsletterSubscription,
+    NewsletterText,
+)
 from messaging import consent
 from messaging import services as messaging
 from messaging.models import Message, ProviderAccount
@@ -215,6 +223,7 @@ def test_nobody_but_its_owner_brings_back_an_address_that_left(store, subscribe,
     assert wants(store)
     services.leave(store=store, email=EMAIL, source=services.Source.LINK)
     assert shopper.post("/campaigns/newsletter-subscribe", {"email": EMAIL}).status_code == 200
+    services.drain()
     assert wants(store)  # who has proven the address needs no click
 
 
@@ -232,7 +241,7 @@ def test_pages_run_nothing_and_tell_nobody_where_from(store, client):
 
 
 def test_clicks_are_braked_by_network(store, client, configure):
-    configure(LIMITS_ENABLED=True, LIMITS={"newsletter_network": "1/60"})
+    configure(LIMITS_ENABLED=True, LIMITS={"newsletter_link": "1/60"})
     link = address(store, links.UNSUBSCRIBE, sealed(store))
     assert client.post(link).status_code == 200
     braked = client.post(link)
@@ -346,6 +355,7 @@ def prefer(shopper: Any, **topics: bool) -> None:
 def test_the_switches_of_an_account_and_the_form_follow_each_other(store, shopper, client):
     assert preferences(shopper)["newsletter"]["email"] is False
     shopper.post("/campaigns/newsletter-subscribe", {"email": EMAIL})
+    services.drain()
     assert preferences(shopper)["newsletter"]["email"] is True
     assert wants(store)
     prefer(shopper, promotional=True)
@@ -374,6 +384,7 @@ def test_the_switches_need_no_click_for_they_are_the_owner_s(store, change, shop
 def test_a_shopper_gets_their_data_and_is_forgotten(store, shopper):
     shopper.post("/campaigns/newsletter-subscribe", {"email": EMAIL})
     shopper.post("/campaigns/newsletter-subscribe", {"email": "second@example.com"})
+    services.drain()
     services.subscribe(store=store, email="friend@example.com")
     found = privacy.export(store=store, user_id=shopper.user_id, customer_id=None)["newsletter"]
     assert [row["email"] for row in found] == [EMAIL, "second@example.com"]
@@ -438,3 +449,70 @@ def test_the_export_is_streamed_and_runs_no_formula(store, other_store, django_a
         "plain@example.com",
     ]
     assert [line for line in lines if line.endswith(",'@u")] == [line for line in lines if "plain" in line]
+
+
+# --- the form ---------------------------------------------------------------------------------------------------------
+def statements(visitor: Any, email: str) -> list[str]:
+    with CaptureQueriesContext(connection) as queries:
+        assert visitor.post("/campaigns/newsletter-subscribe", {"email": email}).status_code == 200
+    return [re.sub(r"'[^']*'|[0-9]+|%\([^)]*\)s|NULL", "?", query["sql"]) for query in queries]
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_a_form_costs_the_same_whatever_is_known_of_its_address(store, change, visitor, double):
+    change(newsletter_double_opt_in=double)
+    for state in NewsletterSubscription.State.values:
+        NewsletterSubscription.objects.create(store=store, email=f"{state}@example.com", state=state)
+    statements(visitor, "first@example.com")  # what a process reads once
+    new = statements(visitor, "new@example.com")
+    for state in NewsletterSubscription.State.values:
+        assert statements(visitor, f"{state}@example.com") == new
+    assert sum("INSERT" in sql for sql in new) == 1
+    assert not NewsletterConsent.objects.exists()
+    assert services.drain() == 6
+    assert not NewsletterRequest.objects.exists()
+
+
+def test_a_form_that_cannot_be_worked_off_waits_and_holds_up_nobody(store, visitor, monkeypatch):
+    subscribe = services.subscribe
+
+    def fail(**form: Any) -> None:
+        if form["email"] == "bad@example.com":
+            raise RuntimeError
+        subscribe(**form)
+
+    monkeypatch.setattr(services, "subscribe", fail)
+    for email in ("bad@example.com", EMAIL):
+        visitor.post("/campaigns/newsletter-subscribe", {"email": email})
+    assert services.drain() == 2
+    assert (state_of(store), state_of(store, "bad@example.com")) == ("subscribed", "")
+    assert NewsletterRequest.objects.get().attempts == 1
+    monkeypatch.setattr(services, "subscribe", subscribe)
+    assert services.drain() == 0  # its lease still runs
+    with time_machine.travel(timezone.now() + services.LEASE, tick=False):
+        assert services.drain() == 1
+    assert state_of(store, "bad@example.com") == "subscribed"
+
+
+def test_a_form_that_never_works_is_thrown_away(store, visitor, monkeypatch):
+    monkeypatch.setattr(services, "subscribe", lambda **_: 1 / 0)
+    visitor.post("/campaigns/newsletter-subscribe", {"email": EMAIL})
+    NewsletterRequest.objects.update(attempts=services.ATTEMPTS - 1)
+    services.drain()
+    assert not NewsletterRequest.objects.exists()
+
+
+def test_who_is_forgotten_is_not_subscribed_by_a_form_that_waited(store, visitor):
+    visitor.post("/campaigns/newsletter-subscribe", {"email": EMAIL})
+    messaging.forget_contacts(store=store, contacts=[EMAIL])
+    services.drain()
+    assert state_of(store) == ""
+
+
+def test_the_link_leads_where_the_form_came_from(store, change, visitor, configure):
+    configure(PUBLIC_URL="https://shop.example")
+    change(newsletter_double_opt_in=True)
+    visitor.post("/campaigns/newsletter-subscribe", {"email": EMAIL})
+    configure(PUBLIC_URL="")
+    services.drain()
+    assert Message.objects.get().values["page"].startswith("https://shop.example/newsletter/demo/confirm/")
