@@ -271,11 +271,12 @@ class Applied:
             found = _found(quote, PROMOTION, noted, savings)
             if not found:
                 continue
-            pk, kind, sequence, scope = noted["id"], noted["type"], noted["sequence"], noted["scope"]
+            pk, sequence, scope = noted["id"], noted["sequence"], noted["scope"]
+            promotion_type = shown.promotion_type(noted["type"])
             rows += [
                 {
                     "promotion_id": pk,
-                    "promotion_type": shown.promotion_type(kind),
+                    "promotion_type": promotion_type,
                     **_row(line, saving),
                     "applied_sequence": sequence,
                     "scope": scope,
@@ -326,13 +327,17 @@ def _found(quote: Quote, prefix: str, noted: Mapping[str, Any], savings: Savings
 
 
 def _row(line: Line | None, saving: Decimal) -> dict[str, Any]:
-    sellable = line.sellable if line is not None else None
+    product_id = variant_id = product_name = variant_name = None
+    if line is not None:
+        product_id, variant_id = line.sku.product_id, line.sku.variant_id or None
+        if line.sellable is not None:
+            product_name, variant_name = line.sellable.product_name, line.sellable.variant_name
     return {
         "savings": float(saving),
-        "product_id": line.sku.product_id if line is not None else None,
-        "variant_id": (line.sku.variant_id or None) if line is not None else None,
-        "product_name": sellable.product_name if sellable is not None else None,
-        "variant_name": sellable.variant_name if sellable is not None else None,
+        "product_id": product_id,
+        "variant_id": variant_id,
+        "product_name": product_name,
+        "variant_name": variant_name,
     }
 
 

@@ -4,6 +4,7 @@ books, carts and orders. An address is a plain dictionary; who keeps it adds an 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from babel import Locale
@@ -102,6 +103,7 @@ def country_of(*, store: Store, text: str | None) -> str:
     raise KeyError(text)
 
 
+@lru_cache(maxsize=512)  # reading a locale takes longer than anything else that a cart's address needs
 def country_name(code: str) -> str:
     """The English name, as the contract writes it: IN is India."""
     return str(Locale("en").territories.get(code, code))

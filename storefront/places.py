@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 
@@ -77,6 +77,7 @@ ALIASES = {  # other spellings that people and couriers use
 PINCODES = {"IN": re.compile(r"[1-9][0-9]{5}")}
 
 
+@lru_cache(maxsize=4096)  # of texts that are as long as a state's name may be, or are refused anyway
 def state_of(country: str, text: str) -> State | None:
     """The state meant by a name, an ISO code or a GST code, however it is spelt; None for an unknown one."""
     return _states(country).get(_plain(text))

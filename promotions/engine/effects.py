@@ -101,20 +101,26 @@ class _Work:
 
     # --- discounts ----------------------------------------------------------------------------------------------
     def percentage(self, rule: PercentageDiscount) -> Effect:
-        bases: dict[int, Decimal] = {}
-        for part, units in self._counting(rule.parts):
-            values = self._at_most({index: self.value(index, units[index]) for index in units}, part.maximum_value)
-            if not bases:
-                bases = values
-                continue
-            for index, value in values.items():
-                bases[index] = max(value, bases.get(index, ZERO))
+        part = rule.parts[0]
+        if len(rule.parts) == 1 and self.limit is None and part.whole:  # most promotions: there is nothing to weigh
+            bases = {index: self.left[index] for index in self.basket.matching(part.target)}
+        else:
+            bases = self._bases(rule)
         if len(rule.parts) == 1 and not _names_any(rule.parts[0]):  # off the cart: rounded once, then shared
             total = rounded(sum(bases.values(), ZERO) * rule.percent / HUNDRED, self.currency)
             return self._discounts(self._shared(total, bases), rule.maximum)
         return self._discounts(
             {index: self._percent(base, rule.percent) for index, base in bases.items()}, rule.maximum
         )
+
+    def _bases(self, rule: PercentageDiscount) -> dict[int, Decimal]:
+        """What the percentage is taken of: of a line that several parts mean, of the most that counts."""
+        bases: dict[int, Decimal] = {}
+        for part, units in self._counting(rule.parts):
+            values = self._at_most({index: self.value(index, units[index]) for index in units}, part.maximum_value)
+            for index, value in values.items():
+                bases[index] = max(value, bases.get(index, ZERO))
+        return bases
 
     def amount(self, rule: AmountDiscount) -> Effect:
         shares: dict[int, Decimal] = {}

@@ -31,6 +31,16 @@ class Part:
     minimum_value: Decimal | None = None
     maximum_value: Decimal | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing but the target decides: every unit of every such line counts."""
+        return (
+            self.minimum_quantity <= 1
+            and self.maximum_quantity is None
+            and not self.minimum_value
+            and self.maximum_value is None
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PercentageDiscount:
