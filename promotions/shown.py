@@ -26,11 +26,12 @@ from .rulebook import Book, LiveOffer
 from .rules import json_number
 
 Block = tuple[Decimal, dict[str, Any]]
+_TYPES = {str(type_): str(type_) for type_ in OfferType} | {str(OfferType.FIXED_PRICE): str(OfferType.DISCOUNT)}
 
 
 def promotion_type(type_: str) -> str:
     """The API knows no fixed price among promotions: it is a discount down to one."""
-    return str(OfferType.DISCOUNT if type_ == OfferType.FIXED_PRICE else type_)
+    return _TYPES.get(type_, type_)
 
 
 def best(

@@ -84,17 +84,13 @@ class Promotions:
         found = [offer for offer in book.candidates(basket, now) if offer.minimum <= basket.total]
         if not found:
             return PromotionFacts(basket, {}, beside)
-        caller = Caller.of_quote(quote, now)
-        known = eligibility.standing(caller, found)
-        return PromotionFacts(
-            basket,
-            {
-                offer.id: offer
-                for offer in found  # that run, so nothing is left to refuse of one that is for everybody
-                if offer.for_everybody or eligibility.refusal(offer, caller, known) is None
-            },
-            beside,
-        )
+        asking = [offer for offer in found if not offer.for_everybody]  # all of them run, so the others are granted
+        if asking:
+            caller = Caller.of_quote(quote, now)
+            known = eligibility.standing(caller, asking)
+            refused = {offer.id for offer in asking if eligibility.refusal(offer, caller, known) is not None}
+            found = [offer for offer in found if offer.id not in refused]
+        return PromotionFacts(basket, {offer.id: offer for offer in found}, beside)
 
     def apply(self, quote: Quote, facts: PromotionFacts | None) -> Quote:
         if facts is None:

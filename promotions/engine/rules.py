@@ -161,15 +161,15 @@ def needs(rule: Rule) -> tuple[Target, ...]:
     """What the basket must hold one of, or the rule does nothing; EVERYTHING where any line will do."""
     match rule:
         case PercentageDiscount() | AmountDiscount() | AcceleratedRewards():
-            return tuple(part.target for part in rule.parts)
+            return tuple([part.target for part in rule.parts])
         case FixedPrice():
-            return tuple(price.part.target for price in rule.prices)
+            return tuple([price.part.target for price in rule.prices])
         case FreeGoods():
-            return tuple(gift.target for gift in rule.gifts)
+            return tuple([gift.target for gift in rule.gifts])
         case BuyXGetY():
-            return tuple(exchange.get for exchange in rule.exchanges)
+            return tuple([exchange.get for exchange in rule.exchanges])
         case VolumeBased():
-            return tuple(volume.target for volume in rule.volumes)
+            return tuple([volume.target for volume in rule.volumes])
         case FreeShipping():
             return (EVERYTHING,)
 
