@@ -44,7 +44,7 @@ class Server:
             stderr=log,
         )
 
-    def wait(self, path: str, *, seconds: float = 60) -> None:
+    def wait(self, path: str, *, seconds: float = 180) -> None:
         """Returns when the application answers anything at all. Raises RuntimeError when it does not come up."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -128,13 +128,13 @@ def _processor_seconds(pid: int) -> float:
 
 
 # --- in the server's process ----------------------------------------------------------------------------------------
-def _load_ours(parent: int) -> Any:
+def _load_ours(parent: int, threads: int) -> Any:
     from config.server import load
 
-    return load(parent)
+    return load(parent, threads)
 
 
-def _load_baseline(parent: int) -> Any:
+def _load_baseline(parent: int, threads: int) -> Any:
     from config import processes
 
     processes.die_with(parent, signal.SIGKILL)
@@ -149,7 +149,7 @@ def serve(name: str, port: int, threads: int) -> None:
     from granian.log import LogLevels
     from granian.server import Server as Granian
 
-    loaders: dict[str, Callable[[int], Any]] = {OURS: _load_ours, BASELINE: _load_baseline}
+    loaders: dict[str, Callable[[int, int], Any]] = {OURS: _load_ours, BASELINE: _load_baseline}
     Granian(
         f"benchmarks.servers:{name}",
         address="127.0.0.1",
@@ -161,7 +161,7 @@ def serve(name: str, port: int, threads: int) -> None:
         websockets=False,
         log_level=LogLevels.warning,
         workers_kill_timeout=5,
-    ).serve(target_loader=partial(loaders[name], os.getpid()), wrap_loader=False)
+    ).serve(target_loader=partial(loaders[name], os.getpid(), threads), wrap_loader=False)
 
 
 if __name__ == "__main__":
