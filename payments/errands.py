@@ -34,6 +34,7 @@ def send(*, store: Store, provider: PaymentProvider, kind: str, reference: str) 
     outbox.wake(QUEUE)
 
 
+@outbox.Turnstile(2)
 def drain() -> int:
     end, handled = time.monotonic() + DRAIN_SECONDS, 0
     while time.monotonic() < end:

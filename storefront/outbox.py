@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -117,6 +118,29 @@ def drain_all() -> int:
     return handled
 
 
+class Turnstile:
+    """Lets a few drains of a queue with slow receivers run at once in this process, and sends the others away.
+
+    Each event asks for a drain; without this they would take every thread of a worker, and one-time codes would wait
+    behind somebody's webhook. Whoever is let in goes on until nothing is due, so nothing is left lying.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._room = threading.BoundedSemaphore(count)
+
+    def __call__(self, drain: Drain) -> Drain:
+        @wraps(drain)
+        def through() -> int:
+            if not self._room.acquire(blocking=False):
+                return 0
+            try:
+                return drain()
+            finally:
+                self._room.release()
+
+        return through
+
+
 def wake(name: str) -> None:
     """Asks for a drain after the current transaction commits. Never fails: the sweep finds what it could not tell."""
 
@@ -137,7 +161,7 @@ def has_broker() -> bool:
 def _wake(name: str) -> None:
     global _broker_down_until
     if not has_broker():
-        embedded.wake()
+        embedded.wake(name)
         return
     if time.monotonic() < _broker_down_until:
         return
@@ -150,37 +174,83 @@ def _wake(name: str) -> None:
         logger.warning("broker_unreachable", extra={"queue": name})
 
 
+class _Lane:
+    """The thread of one queue, so that receivers who are slow to answer hold up no other queue."""
+
+    def __init__(self, name: str, stopping: threading.Event) -> None:
+        self._name = name
+        self._stopping = stopping
+        self._due = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._due.set()
+
+    def join(self) -> None:
+        self.wake()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            if self._stopping.is_set():
+                return
+            close_old_connections()
+            try:
+                drain(self._name)
+            except Exception:
+                logger.exception("queue_failed", extra={"queue": self._name})
+            finally:
+                close_old_connections()
+
+
 class EmbeddedDrainer:
-    """The queue worker of a process without a broker: one daemon thread, started by `manage.py serve`."""
+    """The queue workers of a process without a broker: daemon threads, started by `manage.py serve`."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
         self._thread: threading.Thread | None = None
+        self._lanes: dict[str, _Lane] = {}
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Safe to call twice."""
         if self._thread is None or not self._thread.is_alive():
+            self._stopping = threading.Event()
+            self._lanes = {name: _Lane(name, self._stopping) for name in names()}
             self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
             self._thread.start()
 
-    def wake(self) -> None:
-        self._event.set()
+    def stop(self) -> None:
+        """Ends every thread, and waits for what it is at."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+        for lane in self._lanes.values():
+            lane.join()
+
+    def wake(self, name: str) -> None:
+        """Before the start nobody is there to hear it; the first sweep finds what was written."""
+        lane = self._lanes.get(name)
+        if lane is not None:
+            lane.wake()
 
     def _run(self) -> None:
         from storefront.services import beat, sweep
 
-        while True:
-            self._event.wait(timeout=conf().SWEEP_SECONDS)
-            self._event.clear()
+        while not self._stopping.is_set():
+            for lane in self._lanes.values():
+                lane.wake()
             close_old_connections()
             try:
                 beat(name="embedded")
-                drain_all()
                 sweep()
             except Exception:
                 logger.exception("drain_failed")
             finally:
                 close_old_connections()
+            self._stopping.wait(conf().SWEEP_SECONDS)
 
 
 embedded = EmbeddedDrainer()

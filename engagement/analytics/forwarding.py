@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from storefront import outbox
@@ -26,6 +28,7 @@ SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)  # secon
 PAUSE_AFTER = timedelta(days=3)
 KEEP_DONE, KEEP_DEAD = timedelta(days=1), timedelta(days=30)
 DRAIN_SECONDS = 30
+AT_ONCE = 2  # drains in one process; each may wait for a receiver
 
 
 def queue(*, store: Store, events: Sequence[AnalyticsEvent]) -> None:
@@ -41,8 +44,9 @@ def queue(*, store: Store, events: Sequence[AnalyticsEvent]) -> None:
         outbox.wake(QUEUE)
 
 
+@outbox.Turnstile(AT_ONCE)
 def drain() -> int:
-    """Delivers what is due, for half a minute at most. Any number may run at once."""
+    """Delivers what is due, for half a minute at most. A few at once in a process, any number of processes."""
     until = time.monotonic() + DRAIN_SECONDS
     handled = 0
     while time.monotonic() < until:
@@ -61,6 +65,9 @@ def drain() -> int:
 def deliver(batch: AnalyticsBatch) -> None:
     """One attempt at a claimed batch, outside any transaction."""
     sink = AnalyticsSink.objects.select_related("store").get(store_id=batch.store_id, pk=batch.sink_id)
+    if not batch.events:  # all of them were of somebody who is forgotten
+        batch.finish()
+        return
     if not sink.active:
         batch.give_up("paused")
         return
@@ -73,9 +80,28 @@ def deliver(batch: AnalyticsBatch) -> None:
     except (LookupError, ImportError):
         batch.give_up("unknown_kind")
     else:
-        batch.finish()
+        _delivered(batch)
         if sink.failing_since is not None:
             AnalyticsSink.objects.filter(store_id=sink.store_id, pk=sink.pk).update(failing_since=None)
+
+
+def _delivered(batch: AnalyticsBatch) -> None:
+    """What has been delivered needs no copy here."""
+    batch.events = []
+    batch.save(update_fields=["events"])
+    batch.finish()
+
+
+def forget(*, store: Store, user_id: str) -> None:
+    """Takes somebody's events out of what still waits, and out of what was given up. One query, and one a batch."""
+    waiting = AnalyticsBatch.objects.filter(store=store).exclude(state=AnalyticsBatch.State.DONE)
+    named = waiting.annotate(text=Cast("events", TextField())).filter(text__contains=user_id)
+    for batch in named.select_for_update(of=("self",)).order_by("pk").iterator(chunk_size=50):
+        batch.events = [
+            event for event in batch.events if user_id not in (event.get("userId"), event.get("anonymousId"))
+        ]
+        batch.size = len(batch.events)
+        batch.save(update_fields=["events", "size"])
 
 
 def _failed(batch: AnalyticsBatch, sink: AnalyticsSink, error: DeliveryFailed) -> None:

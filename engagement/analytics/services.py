@@ -253,6 +253,8 @@ def forget_shopper(*, store: Store, user_id: str, **_payload: Any) -> None:
         return
     AnalyticsErasure.objects.get_or_create(store=store, user_id=user_id)
     AnalyticsEvent.objects.filter(store=store, user_id=user_id).delete()
+    with transaction.atomic():
+        forwarding.forget(store=store, user_id=user_id)
     FunnelVisitor.objects.filter(store=store, user_id=user_id).delete()
 
 

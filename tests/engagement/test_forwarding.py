@@ -226,3 +226,51 @@ def test_secrets_of_a_sink_are_not_readable_in_the_database(store):
     with connection.cursor() as cursor:
         cursor.execute("SELECT secrets FROM storefront_engagement_analyticssink WHERE id = %s", [sink.pk])
         assert "s3cret" not in cursor.fetchone()[0]
+
+
+# --- what is kept -----------------------------------------------------------------------------------------------------
+def test_a_delivered_batch_keeps_no_copy_of_its_events(store, sink):
+    services.write([raw(store, 1)])
+    assert batches()[0].events
+    forwarding.drain()
+    assert (batches()[0].state, batches()[0].events, batches()[0].size) == ("done", [], 1)
+
+
+@pytest.mark.parametrize("state", ["pending", "dead"])
+def test_who_is_erased_is_taken_out_of_what_waits_or_was_given_up(store, other_store, sink, state):
+    other = AnalyticsSink.objects.create(store=other_store, name="Other", kind="recording", url="https://sink.example/")
+    services.write(
+        [raw(store, 1, user="asha", anonymous=False), raw(store, 2, user="ravi"), raw(store, 3, user="asha")]
+    )
+    services.write([raw(other_store, 4, user="asha")])
+    AnalyticsBatch.objects.update(state=state)
+    services.forget_shopper(store=store, user_id="asha")
+    batch = AnalyticsBatch.objects.get(sink=sink)
+    assert [event["messageId"] for event in batch.events] == ["m2"]
+    assert batch.size == 1
+    assert len(AnalyticsBatch.objects.get(sink=other).events) == 1
+
+
+def test_a_batch_of_nobody_is_not_sent(store, sink):
+    services.write([raw(store, 1, user="asha")])
+    services.forget_shopper(store=store, user_id="asha")
+    assert forwarding.drain() == 1
+    assert Recording.sent == []
+    assert batches()[0].state == "done"
+
+
+def test_a_slow_receiver_takes_few_threads_of_a_worker(store, sink, monkeypatch):
+    """Each drain that is let in meets another one on its way; those beyond the room are sent away at once."""
+    inside: list[int] = []
+
+    def claim(**_: Any) -> None:
+        inside.append(1)
+        if len(inside) <= forwarding.AT_ONCE:
+            inner.append(forwarding.drain())
+
+    inner: list[int] = []
+    monkeypatch.setattr(AnalyticsBatch.objects, "claim_next", claim)
+    assert forwarding.drain() == 0
+    assert len(inside) == forwarding.AT_ONCE
+    assert forwarding.drain() == 0  # there is room again
+    assert len(inside) > forwarding.AT_ONCE
