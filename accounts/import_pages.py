@@ -35,7 +35,7 @@ _SALT = "accounts.import_pages"
 
 class UploadForm(forms.Form):
     store = forms.ModelChoiceField(
-        label=_("Store"), queryset=Store.objects.order_by("name"), empty_label=None, widget=SelectWidget
+        label=_("Store"), queryset=Store.objects.none(), empty_label=None, widget=SelectWidget
     )
     file = forms.FileField(label=_("CSV file"), help_text=_("Up to 5 MB, in UTF-8."))
 
@@ -45,6 +45,8 @@ class UploadForm(forms.Form):
         if len(stores) == 1:
             del self.fields["store"]
             self.only_store = stores[0]
+        else:
+            self.fields["store"].queryset = Store.objects.order_by("name")  # type: ignore[attr-defined]
 
     def clean_file(self) -> UploadedFile[Any]:
         file: UploadedFile[Any] = self.cleaned_data["file"]

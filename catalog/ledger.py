@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from storefront.models import StockLocation, StoreScoped
+from storefront.scope import StoreManager
 
 
 class Reason(models.TextChoices):
@@ -47,7 +48,7 @@ class StockMovement(StoreScoped):
     made_by = models.CharField(_("by"), max_length=150, blank=True)  # a name: it outlives the member of staff
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = MovementQuerySet.as_manager()
+    objects = StoreManager.from_queryset(MovementQuerySet)()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("stock movement")

@@ -14,6 +14,7 @@ from storefront import crypto
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
 from storefront.outbox import OutboxQuerySet, OutboxRow
+from storefront.scope import StoreManager
 
 
 class ChannelName(models.TextChoices):
@@ -85,7 +86,7 @@ class Message(OutboxRow, StoreScoped):
     delivered_at = models.DateTimeField(null=True, blank=True)
     masked = models.BooleanField(default=False, help_text=_("Personal data has been removed."))
 
-    objects: ClassVar[Any] = MessageQuerySet.as_manager()
+    objects: ClassVar[Any] = StoreManager.from_queryset(MessageQuerySet)()
 
     class Meta:
         verbose_name = _("message")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
+from storefront.scope import StoreManager
 
 CODE_LENGTH = 64
 
@@ -62,7 +63,7 @@ class ItemPriority(models.TextChoices):
     FIRST_ADDED = "first_added", _("First added")
 
 
-class OfferManager(models.Manager[Any]):
+class OfferManager(StoreManager[Any]):
     """All offers, or those of the kind that a proxy stands for."""
 
     def get_queryset(self) -> models.QuerySet[Any]:
@@ -132,7 +133,7 @@ class Offer(StoreScoped):
     modified_at = models.DateTimeField(default=timezone.now, editable=False)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = OfferManager()
+    objects: ClassVar[Any] = OfferManager()
 
     class Meta:
         verbose_name = _("offer")
@@ -337,6 +338,8 @@ class Rulebook(models.Model):
 
     store = models.OneToOneField("storefront.Store", on_delete=models.CASCADE, primary_key=True, related_name="+")
     version = models.CharField(max_length=ID_LENGTH)
+
+    objects = StoreManager()
 
     def __str__(self) -> str:
         return self.version

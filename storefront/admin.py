@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from storefront import selectors, services
+from storefront import scope, selectors, services
 from storefront.admin_base import (
     ActionVariant,
     BooleanFilter,
@@ -248,6 +248,10 @@ class StoreAdmin(KernelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Store | None = None) -> Sequence[Any]:
         found = super().get_readonly_fields(request, obj)
         return [*found, "id"] if obj is not None else found
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Who sees some stores only opens no further ones: they would not see them."""
+        return super().has_add_permission(request) and scope.stores() is None
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A store is closed, not deleted: everything hangs on it."""

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import nh3
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from storefront.ids import ID_LENGTH, new_id
 from storefront.money import Currency
+from storefront.scope import StoreManager, StoresManager
 
 STORE_ID = r"(?!storefront)[a-z0-9][a-z0-9-]{1,30}[a-z0-9]"
 
@@ -99,6 +101,8 @@ class Store(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(auto_now=True)
 
+    objects = StoresManager()
+
     class Meta:
         ordering = ["name"]
 
@@ -127,6 +131,8 @@ class StoreScoped(models.Model):
     """A row of one store. Every index of such a model leads with the store, and every query names it."""
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="+", db_index=False)
+
+    objects = StoreManager()
 
     class Meta:
         abstract = True
@@ -366,6 +372,31 @@ class WorkerBeat(models.Model):
 
     name = models.CharField(max_length=40, primary_key=True)
     seen_at = models.DateTimeField()
+
+
+class StaffStores(models.Model):
+    """Which stores a member of staff sees in the back office (ADR 17). Who has no row sees all, as superusers do."""
+
+    staff = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="staff_stores"
+    )
+    all_stores = models.BooleanField(
+        _("all stores"), default=True, help_text=_("Those of later, too. Superusers always see all.")
+    )
+    stores = models.ManyToManyField(
+        Store,
+        blank=True,
+        related_name="+",
+        verbose_name=_("stores"),
+        help_text=_("Which ones they see instead; none: no store at all."),
+    )
+
+    class Meta:
+        verbose_name = _("stores of a member of staff")
+        verbose_name_plural = verbose_name
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class StaffAccess(StoreScoped):

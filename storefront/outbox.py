@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from storefront.conf import conf
+from storefront.scope import StoreManager
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class OutboxRow(models.Model):
     reason = models.CharField(max_length=120, blank=True, editable=False, help_text=_("Why it was given up."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[Any] = OutboxQuerySet.as_manager()
+    objects: ClassVar[Any] = StoreManager.from_queryset(OutboxQuerySet)()
 
     class Meta:
         abstract = True

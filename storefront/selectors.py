@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from django.utils import timezone
 
-from storefront import crypto
+from storefront import crypto, scope
 from storefront.conf import conf
 from storefront.errors import StoreNotFound, Unauthenticated
 from storefront.models import ApiKey, Channel, CustomerGroup, StockLocation, Store
@@ -76,7 +76,7 @@ _channels: ShortMemory[dict[str, str]] = ShortMemory(size=1024, seconds=lambda: 
 def store(store_id: str) -> Store:
     """The active store of that id; none or one query. Raises StoreNotFound. Treat it as read-only: it is shared."""
     found = _stores.get(store_id) or Store.objects.filter(pk=store_id, active=True).first()
-    if found is None:
+    if found is None or not scope.sees(store_id):
         raise StoreNotFound
     return found if _stores.get(store_id) is found else _stores.put(store_id, found)
 

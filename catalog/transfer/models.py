@@ -14,6 +14,7 @@ from django.utils import timezone
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
 from storefront.outbox import OutboxQuerySet, OutboxRow
+from storefront.scope import StoreManager
 
 PART_BYTES = 262_144
 
@@ -43,7 +44,7 @@ class ImportJob(OutboxRow, StoreScoped):
     failures = models.PositiveSmallIntegerField(default=0)
     made_by = models.CharField(max_length=150, blank=True)
 
-    objects: ClassVar[Any] = OutboxQuerySet.as_manager()
+    objects: ClassVar[Any] = StoreManager.from_queryset(OutboxQuerySet)()
 
     class Meta:
         ordering = ["-created_at"]

@@ -27,7 +27,7 @@ MAX_UPLOAD_BYTES = 64 * 1_048_576
 
 class UploadForm(forms.Form):
     store = forms.ModelChoiceField(
-        label=_("Store"), queryset=Store.objects.order_by("name"), empty_label=None, widget=SelectWidget
+        label=_("Store"), queryset=Store.objects.none(), empty_label=None, widget=SelectWidget
     )
     file = forms.FileField(label=_("CSV or JSON lines file"))
 
@@ -37,6 +37,8 @@ class UploadForm(forms.Form):
         if len(stores) == 1:
             del self.fields["store"]
             self.only_store = stores[0]
+        else:
+            self.fields["store"].queryset = Store.objects.order_by("name")  # type: ignore[attr-defined]
 
     def begin(self, made_by: str) -> ImportJob | None:
         """The dry run of the file, or None with the reason among the errors."""

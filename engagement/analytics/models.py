@@ -13,6 +13,7 @@ from storefront.crypto import EncryptedJSONField
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
 from storefront.outbox import OutboxQuerySet, OutboxRow
+from storefront.scope import StoreManager
 
 
 class AnalyticsEvent(StoreScoped):
@@ -137,7 +138,7 @@ class AnalyticsBatch(OutboxRow, StoreScoped):
     events = models.JSONField()
     size = models.PositiveSmallIntegerField(_("events"))
 
-    objects: ClassVar[Any] = OutboxQuerySet.as_manager()
+    objects: ClassVar[Any] = StoreManager.from_queryset(OutboxQuerySet)()
 
     class Meta:
         verbose_name = _("forwarded batch")

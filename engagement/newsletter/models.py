@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
 from storefront.outbox import OutboxRow
+from storefront.scope import StoreManager
 
 
 class NewsletterSubscription(StoreScoped):
@@ -84,7 +85,7 @@ class NewsletterConsent(StoreScoped):
     detail = models.CharField(max_length=150, blank=True)  # a member of staff, or the server's reason
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = ConsentQuerySet.as_manager()
+    objects = StoreManager.from_queryset(ConsentQuerySet)()  # type: ignore[misc]
 
     class Meta:
         verbose_name = _("consent")

@@ -10,8 +10,15 @@ from django import forms
 from django.apps import apps
 from django.contrib.admin import ModelAdmin as PlainModelAdmin
 from django.db import models
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.text import slugify
@@ -20,6 +27,7 @@ from django.views.decorators.cache import never_cache
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
+from storefront import scope
 from storefront.errors import DomainError
 
 View = Callable[..., HttpResponseBase]
@@ -162,13 +170,33 @@ class StoreAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         return super().has_permission(request) and access.second_factor_done(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Also turns a service's refusal into a page that says why, where Django would answer 500."""
+        """Around every page: limits it to the stores that the member of staff sees, and says why something is refused.
+
+        The answer is rendered inside, so that queries of templates are limited as well, and of a download each part.
+        """
 
         def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                return view(request, *args, **kwargs)  # type: ignore[no-any-return]
-            except DomainError as error:
-                return self.refuse(request, error.message, status=error.status)
+            from storefront.staff import stores
+
+            seen = stores.seen_by(request.user)
+            with scope.limited_to(seen):
+                try:
+                    answer: HttpResponseBase = view(request, *args, **kwargs)
+                except DomainError as error:
+                    answer = self.refuse(request, error.message, status=error.status)
+                except Http404:
+                    answer = self.refuse(
+                        request,
+                        _(
+                            "There is nothing at this address. It may have been deleted, or belong to a store that is not yours."
+                        ),
+                        status=404,
+                    )
+                if isinstance(answer, SimpleTemplateResponse):
+                    answer.render()
+            if seen is not None and isinstance(answer, StreamingHttpResponse) and not answer.is_async:
+                answer.streaming_content = scope.streamed(answer.streaming_content, seen)
+            return answer
 
         for name in ("csrf_exempt", "model_admin"):
             if hasattr(view, name):

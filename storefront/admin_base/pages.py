@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 
@@ -142,6 +143,23 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
                 if self.personal:
                     trail.viewed(request=request, row=row)
         return super().changeform_view(request, object_id, form_url, extra)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
+        """A row that is not there, or not for these staff, is 404 on every page of it."""
+        raise Http404
+
+    def _get_instance_method(self, method_name: str) -> Any:
+        """The same for actions of a row, whatever their methods look for."""
+        method = super()._get_instance_method(method_name)
+
+        @wraps(method)
+        def of_a_row(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            object_id = kwargs.get("object_id")
+            if object_id is not None and self.get_object(request, unquote(object_id)) is None:
+                raise Http404
+            return method(request, *args, **kwargs)
+
+        return of_a_row
 
     # -- the record of what staff do --
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:

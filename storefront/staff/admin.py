@@ -17,38 +17,90 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from storefront import scope
 from storefront.admin_base import (
     AdminPasswordChangeForm,
     BooleanFilter,
+    SelectManyWidget,
     StoreModelAdmin,
+    StoreStackedInline,
     UserChangeForm,
     UserCreationForm,
     action,
     display,
     site,
 )
-from storefront.staff import devices
+from storefront.models import StaffStores, Store
+from storefront.staff import devices, stores
 
 for _model in (TOTPDevice, StaticDevice):  # their pages would show secrets; the user's page has what staff need
     if site.is_registered(_model):
         site.unregister(_model)
 
 
+class StaffStoresInline(StoreStackedInline):
+    """Which stores they see. Only a superuser decides it, as all rights."""
+
+    model = StaffStores
+    fields = ("all_stores", "stores")
+    verbose_name = verbose_name_plural = _("Stores")
+    can_delete = False
+    show_change_link = False
+    min_num = max_num = 1
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["widget"] = SelectManyWidget()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # whoever sees the page
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @site.admin_for(get_user_model())
 class StaffAdmin(DjangoUserAdmin, StoreModelAdmin):  # type: ignore[misc, type-arg]
-    """Members of staff. All of them see all stores; what they may do there is a matter of their groups."""
+    """Members of staff. Their groups say what they may do, and the stores below where."""
 
     menu_title, menu_order, icon = _("Staff"), 80, "badge"
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
-    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_superuser", "second_factor")
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "stores_seen", "second_factor")
     list_filter = (("is_staff", BooleanFilter), ("is_superuser", BooleanFilter), ("is_active", BooleanFilter))
     actions_detail = ("reset_second_factor",)
+    inlines = (StaffStoresInline,)
     ordering = ("username",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         confirmed = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
         found: models.QuerySet[Any] = super().get_queryset(request).annotate(has_second_factor=Exists(confirmed))
-        return found
+        return stores.manageable(found, by=request.user).prefetch_related("staff_stores__stores")
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Not while a user is being made: first the name and the password."""
+        return super().get_inlines(request, obj) if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Whom a limited member of staff adds is limited in the same way."""
+        super().save_model(request, obj, form, change)
+        limited = scope.stores()
+        if not change and limited is not None:
+            stores.limit(user=obj, stores=Store.objects.filter(pk__in=limited))
+
+    @display(description=_("Stores"))
+    def stores_seen(self, user: Any) -> Any:
+        row = getattr(user, "staff_stores", None)
+        if user.is_superuser:
+            return _("All (superuser)")
+        if row is None or row.all_stores:
+            return _("All")
+        return ", ".join(store.name for store in row.stores.all()) or _("None")
 
     @display(description=_("Two-factor"), boolean=True)
     def second_factor(self, user: Any) -> bool:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from storefront import panels, services
+from storefront import crypto, panels, scope, services
 from storefront.models import Store
 
 _COLOURS = {
@@ -31,13 +31,21 @@ def context(request: HttpRequest) -> dict[str, Any]:
         chosen = stores[0]
     shown = [chosen] if chosen else stores
     period = panels.Period(timezone.now(), tuple(store["pk"] for store in shown), _zone(shown))
-    tiles, charts = panels.dashboard(request=request, period=period, name=chosen["pk"] if chosen else "")
+    tiles, charts = panels.dashboard(request=request, period=period, name=_name(chosen, period))
     return {
         "tiles": [{"tile": tile, "figure": figure} for tile, figure in tiles],
         "charts": [{"tile": tile, "chart": chart, **_for_chart_js(chart)} for tile, chart in charts],
         "stores": stores if len(stores) > 1 else [],
         "chosen_store": chosen["pk"] if chosen else None,
     }
+
+
+def _name(chosen: Any, period: panels.Period) -> str:
+    """What the figures are kept under: staff who see other stores see other figures."""
+    if chosen is not None:
+        return str(chosen["pk"])
+    limited = scope.stores()
+    return "" if limited is None else crypto.keyed_hash("dashboard-stores", *sorted(limited))
 
 
 def _zone(stores: list[Any]) -> tzinfo:
