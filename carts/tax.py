@@ -9,12 +9,14 @@ from typing import NamedTuple
 from storefront import selectors
 from storefront.addresses import place_of
 from storefront.contracts import Place, Tax, TaxedGoods, TaxPart
-from storefront.money import Currency, allocate
+from storefront.models import StockLocation
+from storefront.money import ZERO, Currency, allocate
 from storefront.places import state_of
 from storefront.plugs import plug
 from storefront.pricing import Quote
 
 PLACES = "tax_places"  # the fact that the Tax step leaves: (origin, to)
+COLLECT = "collect-in-store"
 HALF = Decimal(2)
 
 
@@ -47,17 +49,22 @@ class TaxShare(NamedTuple):
 
 
 def places(quote: Quote) -> tuple[Place, Place | None]:
-    """Where the quote's goods come from and go to: the store's default location and the shipping address.
+    """Where the quote's goods come from and go to: the store's default location and the shipping address. What is
+    collected is handed over, and so supplied, in the shop, wherever its buyer lives (IGST Act, section 10).
 
     No query in a process that knows the store already.
     """
     store = selectors.store(quote.store_id)
-    location = selectors.default_location(store=store)
+    wish = quote.fulfillment or {}
+    shop = selectors.locations(store=store).get(wish.get("pickup_location_id") or "")
+    if shop is not None and wish.get("fulfillment_type") == COLLECT:
+        return _place(shop), _place(shop)
+    return _place(selectors.default_location(store=store)), place_of(store=store, address=quote.shipping_address)
+
+
+def _place(location: StockLocation) -> Place:
     state = state_of(location.country, location.state)
-    origin = Place(
-        country=location.country, state=state.gst_code if state else location.state, pincode=location.pincode
-    )
-    return origin, place_of(store=store, address=quote.shipping_address)
+    return Place(country=location.country, state=state.gst_code if state else location.state, pincode=location.pincode)
 
 
 def split(tax: Decimal, parts: Sequence[TaxPart], currency: Currency) -> tuple[TaxShare, ...]:
@@ -94,9 +101,11 @@ def summary(quote: Quote) -> list[TaxShare]:
 
 
 def _of_shipping(quote: Quote) -> Sequence[TaxShare]:
-    """The parts of the tax on shipping, at its one rate, or at that of all shipments together where they differ."""
-    rate = quote.shipping_tax_rate
-    if not quote.shipping_tax or not rate or PLACES not in quote.facts:
+    """The parts of the tax on shipping, at each rate that the fact `shipping_taxes` names, else at its one rate."""
+    if not quote.shipping_tax or PLACES not in quote.facts:
         return ()
     origin, to = quote.facts[PLACES]
-    return split(quote.shipping_tax, parts_of([rate], origin=origin, to=to)[rate], quote.currency)
+    alone = {quote.shipping_tax_rate or ZERO: quote.shipping_tax}
+    owed: Mapping[Decimal, Decimal] = quote.facts.get("shipping_taxes") or alone
+    parts = parts_of(owed, origin=origin, to=to)
+    return [share for rate, tax in owed.items() for share in split(tax, parts[rate], quote.currency)]

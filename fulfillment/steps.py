@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -103,12 +104,14 @@ def _waiting(quote: Quote, decision: Decision) -> Quote:
 def _priced(quote: Quote, decision: Decision, source: str) -> Quote:
     """Tax is rounded once for each shipment, so that shipments add up to the cart."""
     cost = discount = tax = ZERO
+    taxes: dict[Decimal, Decimal] = {}  # by rate
     shipments: list[dict[str, Any]] = []
     rates: list[ShippingRate] = []
     for shipment, rate in decision.ways:
         amount = planning.payable(rate, free=bool(source))
         due = tax_on(amount, rate.tax_rate, quote.currency)
         cost, discount, tax = cost + rate.amount, discount + rate.amount - amount, tax + due
+        taxes[rate.tax_rate] = taxes.get(rate.tax_rate, ZERO) + due
         shipments.append(serializers.cart_shipment(shipment, rate, amount=amount, tax=due))
         rates.append(rate)
     days = [day for rate in rates if (day := rate.days if rate.days_to is None else rate.days_to) is not None]
@@ -125,6 +128,7 @@ def _priced(quote: Quote, decision: Decision, source: str) -> Quote:
         shipping_tax_rate=tax_rate,
     ).noted(
         shipments=shipments,
+        shipping_taxes=taxes,
         estimated_delivery_days=max(days) if days and len(rates) == len(days) else None,
         cash_on_delivery=all(rate.cash_on_delivery for rate in rates),
     )

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from carts import rules as cart_rules
+from carts.tax import TaxShare, summary
 from fulfillment import selectors
 from fulfillment.models import ZoneRate
 from fulfillment.steps import Shipping
@@ -17,6 +18,7 @@ from storefront import selectors as kernel
 from storefront.claims import of_quote
 from storefront.contracts import CourierOffer, Sku
 from storefront.errors import Unavailable
+from storefront.models import StockLocation
 from storefront.pricing import THRESHOLD, Line, Quote
 from tests.contract import assert_component
 from tests.fulfillment.conftest import BENGALURU, DELHI, MUMBAI, World, address
@@ -160,6 +162,25 @@ def test_methods_with_different_tax_show_the_rate_of_all_together(world: World, 
     wish = {"fulfillment_type": "delivery", "shipments": rows}
     quote = world.quote(units, shipping_address=address(), fulfillment=wish)
     assert (quote.shipping_tax, quote.shipping_tax_rate) == (9, Decimal("9.00"))
+    quote = quote._replace(facts={**quote.facts, "tax_parts": (), "handling_tax_parts": ()})
+    assert summary(quote) == [TaxShare("IGST", Decimal(18), Decimal("9.00"))]  # at no rate but those of the methods
+
+
+@pytest.mark.parametrize(
+    ("state", "parts"), [("Karnataka", {"CGST", "SGST"}), ("Maharashtra", {"IGST"}), ("Tamil Nadu", {"IGST"})]
+)
+def test_what_is_collected_is_taxed_in_the_state_of_the_shop(world: World, state: str, parts: set[str]) -> None:
+    StockLocation.objects.filter(store=world.store, is_default=True).update(state="Karnataka", pincode=BENGALURU)
+    shop = world.location("Fort shop", MUMBAI, state="Maharashtra", can_collect=True)
+    world.rate()
+    tea = world.put("TEA", {world.main: 5, shop: 5})
+    home = address(state=state)
+    assert {share.name for share in summary(world.quote({tea: 2}, shipping_address=home))} == parts
+    wish = {"fulfillment_type": "collect-in-store", "pickup_location_id": shop.pk}
+    quote = world.quote({tea: 2}, shipping_address=home, billing_address=home, fulfillment=wish)
+    assert [(share.name, share.amount) for share in summary(quote)] == [("CGST", 18), ("SGST", 18)]
+    gone = world.quote({tea: 2}, shipping_address=home, fulfillment=wish | {"pickup_location_id": "GONE"})
+    assert {share.name for share in summary(gone)} == parts
 
 
 def test_a_line_that_two_places_send_is_divided(world: World) -> None:
