@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from storefront.errors import Unavailable
+from storefront.errors import DomainError, Unavailable
 from storefront.money import ZERO
-from storefront.plugs import plug, plug_list
-from storefront.pricing import COUPON, PROMOTION, Line, PricingStep, Quote, price
+from storefront.plugs import has, plug, plug_list
+from storefront.pricing import COUPON, PROMOTION, Line, PricingStep, Problem, Quote, price
 
 from .. import wording
 from ..models import Kind
@@ -42,6 +42,8 @@ LINE = {
     "tax": _("Tax"),
     "handling": _("Packing"),
 }
+SHIPPING = "Shipping"
+NOT_DELIVERABLE = _("These goods cannot be sent there.")
 TOTALS = {
     "amount": _("Lines"),
     "promotion_savings": _("Saved by promotions"),
@@ -108,11 +110,13 @@ class Simulated:
 
 
 def simulate(quote: Quote, *, trial: LiveOffer | None = None) -> Simulated:
-    """Runs the steps of the shop over `quote`, with `trial` as if it were live. A step that cannot be had in time is
-    told and left out."""
+    """Runs the steps of the shop over `quote`, with `trial` as if it were live. Where its address has a PIN code and no
+    delivery is chosen, the cheapest is. A step that cannot be had in time is told and left out."""
     steps: list[Step] = []
     for step in plug_list("PRICING_STEPS"):
         title = STEPS.get(type(step).__name__, type(step).__name__)
+        if type(step).__name__ == SHIPPING:
+            quote = _with_delivery(quote)
         try:
             after = price(quote, [_with_trial(step, trial)])
         except Unavailable as error:
@@ -130,6 +134,34 @@ def simulate(quote: Quote, *, trial: LiveOffer | None = None) -> Simulated:
             for problem in quote.problems
         ],
     )
+
+
+def _with_delivery(quote: Quote) -> Quote:
+    """As a shopper would choose who only looks at the price; says so where nothing can be sent there."""
+    known = quote.fulfillment is not None or not (quote.shipping_address or {}).get("pincode")
+    if known or not has("FULFILLMENT"):
+        return quote
+    fulfillment = plug("FULFILLMENT")
+    try:
+        paid = quote._replace(free_shipping=())  # of two ways that would be free, the one that costs the shop less
+        found = fulfillment.options(paid, pincode=None, kind="delivery")["deliver"]
+        if not found["is_serviceable"]:
+            return quote._replace(problems=(*quote.problems, Problem("not_deliverable", message=NOT_DELIVERABLE)))
+        shipments = [
+            {"id": row["id"], "shipping_provider_id": min(row["shipping_methods"], key=_least)["id"]}
+            for row in found["shipments"]
+        ]
+        if not shipments:
+            return quote
+        wish = {"fulfillment_type": "delivery", "shipments": shipments}
+        return quote._replace(fulfillment=fulfillment.preference(quote, wish))
+    except DomainError:  # the step itself says what is wrong
+        return quote
+
+
+def _least(method: Mapping[str, Any]) -> Decimal:
+    """Of a method whose amount may be a range."""
+    return Decimal(str(method["shipping_amount"]).partition("-")[0])
 
 
 def _with_trial(step: PricingStep, trial: LiveOffer | None) -> PricingStep:

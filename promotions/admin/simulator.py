@@ -68,7 +68,10 @@ class CartForm(forms.Form):
         widget=TextWidget(attrs={"inputmode": "numeric"}),
     )  # fmt: skip
     credit = _amount(_("Store credit to use"))
-    pincode = forms.CharField(label=_("PIN code"), required=False, max_length=12, widget=TextWidget())
+    pincode = forms.CharField(
+        label=_("PIN code"), required=False, max_length=12, widget=TextWidget(),
+        help_text=_("With it, the cheapest delivery is priced."),
+    )  # fmt: skip
     state = forms.CharField(label=_("State"), required=False, max_length=60, widget=TextWidget())
     moment = forms.DateTimeField(
         label=_("When"), required=False, help_text=_("Empty for now. As the store's clocks have it."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from fulfillment.models import ShippingMethod, ShippingZone, ZoneRate
 from promotions import panels as offer_panels
 from promotions import services
 from promotions.admin import simulation
@@ -177,3 +179,29 @@ def test_a_moment_is_one_of_the_store_s_clocks(staff, store, shop, offer):
     for moment, saving in (("2031-01-10T09:59", 0), ("2031-01-10T10:00", 10), ("2031-01-10T11:00", 0)):
         page = _ask(staff, ("TEA", "1"), moment=moment)
         assert page.context["found"].quote.totals().promotion_discount == saving
+
+
+@pytest.fixture
+def zone(store):
+    """Delivery to Bengaluru: for 70 by post, for 40 by bicycle."""
+    found = ShippingZone.objects.create(store=store, name="Near", pincodes="560*")
+    for name, amount in (("Post", 70), ("Bicycle", 40)):
+        method = ShippingMethod.objects.create(store=store, name=name, kind="flat", tax_rate=Decimal(18))
+        ZoneRate.objects.create(store=store, zone=found, method=method, amount=Decimal(amount))
+
+
+def test_with_a_pin_code_the_cheapest_delivery_is_priced(staff, store, shop, offer, zone):
+    found = _ask(staff, ("TEA", "1"), pincode="560 001").context["found"]
+    assert (found.quote.shipping_cost, found.quote.shipping_tax) == (40, Decimal("7.2"))
+    (delivery,) = (step for step in found.steps if str(step.title) == "Delivery")
+    assert delivery.changed
+    offer(type_="free-shipping", codes=["POST"])
+    totals = _ask(staff, ("TEA", "1"), pincode="560001", coupon="post").context["found"].quote.totals()
+    assert (totals.shipping, totals.coupon_savings, totals.grand_total) == (0, 40, 100)
+
+
+@pytest.mark.parametrize(("pincode", "told"), [("110001", True), ("", False), ("x", True)])
+def test_without_a_way_there_it_says_so(staff, store, shop, zone, pincode, told):
+    page = _ask(staff, ("TEA", "1"), pincode=pincode, state="Delhi")
+    assert page.context["found"].quote.shipping_cost is None
+    assert ("These goods cannot be sent there." in page.content.decode()) == told
