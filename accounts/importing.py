@@ -1,4 +1,4 @@
-"""Customers from a CSV file: read as a stream, in small transactions, safe to repeat.
+"""Customers from a file: rows with names, groups, segments and businesses, safe to repeat. A kind of import.
 
 A proved contact names its owner. A contact that nobody proved finds only an account of which nothing is proved, as
 imports make them: a shopper may type any address as their own second one, and must not come by somebody else's prices
@@ -7,14 +7,13 @@ that way. Nothing is ever marked as proved, no message is sent and no event: an 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, fields
-from datetime import datetime
-from typing import IO, Any
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,14 +24,15 @@ from customers.models import Customer, Segment
 from storefront.contacts import parse_email, parse_phone
 from storefront.errors import Invalid
 from storefront.ids import new_id
+from storefront.imports.kinds import Chunk, Outcome, Problem
+from storefront.imports.models import ImportJob
+from storefront.imports.records import CLEAR, SEPARATOR, BadCell, Record, checked
 from storefront.models import CustomerGroup, Store
-from storefront.spreadsheets import FORMULA_STARTS
+from storefront.staff import trail
 
 from . import selectors
 from .models import User
 
-BATCH = 300
-LONGEST_LINE = 65_536  # bytes
 MOST_SEGMENTS = 20  # of one row
 LENGTHS = {"first_name": 80, "last_name": 80, "business_name": 160}
 COLUMNS = (
@@ -46,46 +46,45 @@ COLUMNS = (
     "business_name",
     "gstin",
 )
-PROBLEM_COLUMNS = ("line", "column", "message", "value")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a row was left out: the line where it begins, the column, and what stood there."""
+class CustomerImports:
+    """A row for each customer (docs/customers.md). Files hold personal data: they and their errors go soon."""
 
-    line: int
-    column: str
-    message: str
-    value: str = ""
+    name = "customers"
+    chunk_rows = 300
+    worker_chunk_rows = 200
+    grows: tuple[str, ...] = ("storefront_accounts", "storefront_customers")
+    keep_file = timedelta(days=1)
+    keep_job = timedelta(days=7)
 
-    def cells(self) -> tuple[Any, ...]:
-        return (self.line, self.column, self.message, self.value)
+    def columns(self, *, store: Store, names: Sequence[str]) -> list[str]:
+        """Capitals and blanks in names do not matter. No query."""
+        found = [name.strip().lower().replace(" ", "_") for name in names]
+        unknown = any(name not in COLUMNS for name in found)
+        if unknown or len(set(found)) != len(found) or not {"email", "phone"} & set(found):
+            raise BadCell(
+                _("The first line must name the columns: email or phone, and any of %(names)s. Each of them once.")
+                % {"names": ", ".join(COLUMNS[2:])}
+            )
+        return found
 
+    def begins(self, *, job: ImportJob, staff: Any) -> None:
+        """Writes into the record of what staff did with personal data: one insert."""
+        fields = job.columns or COLUMNS
+        trail.imported_list(store=job.store, kind=User._meta.label, fields=fields, staff=staff, command=job.made_by)
 
-@dataclass(slots=True)
-class Report:
-    """`created`, `changed`, `unchanged` and `refused` add up to `rows`. `done` is in bytes of the file."""
+    @contextmanager
+    def chunk(self, chunk: Chunk) -> Iterator[Callable[[], Outcome]]:
+        yield partial(apply, store=chunk.store, records=chunk.records, dry_run=chunk.job.dry_run)
 
-    rows: int = 0
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    refused: int = 0
-    done: int = 0
-
-    def numbers(self) -> dict[str, int]:
-        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "done"}
-
-
-class _Refused(Exception):
-    def __init__(self, column: str, message: object) -> None:
-        super().__init__(column)
-        self.column, self.message = column, str(message)
+    def finished(self, *, job: ImportJob) -> None:
+        """Nothing follows from customers as a whole."""
 
 
 @dataclass(slots=True)
 class _Row:
-    line: int
+    record: Record
     cells: dict[str, str]
     email: str = ""
     phone: str = ""
@@ -109,149 +108,77 @@ class _Batch:
     new_members: list[tuple[str, str]] = field(default_factory=list)
 
 
-def run(
-    *,
-    store: Store,
-    file: IO[bytes],
-    dry_run: bool,
-    refuse: Callable[[Problem], None],
-    progress: Callable[[Report], None] | None = None,
-    batch: int = BATCH,
-    now: datetime | None = None,
-) -> Report:
-    """Imports a CSV file in UTF-8 into the store, or only checks it; each row that is left out goes to `refuse`.
+def apply(*, store: Store, records: Sequence[Record], dry_run: bool = False, now: datetime | None = None) -> Outcome:
+    """Writes these rows in the caller's transaction, or only checks them: at most twelve queries, however many.
 
-    A batch is one transaction of at most twelve queries, however long it is; what was written stays when a later one
-    fails. Locks the store's row, so that two imports make nobody twice, then users and customers in the order of their
-    ids. A dry run counts somebody twice whose rows lie more than a batch apart. Raises Invalid when the first line
-    names no column that can be used, or one that is not known.
+    Locks the store's row, so that two imports make nobody twice, then users and customers in the order of their ids.
+    A dry run counts somebody twice whose rows are in different chunks.
     """
-    report = Report()
-    now = now or timezone.now()
-    waiting: list[_Row] = []
-
-    def refused(line: int, column: str, message: str, value: str = "") -> None:
-        report.refused += 1
-        refuse(Problem(line, column, message, value[:200]))
-
-    def flush() -> None:
-        if waiting:
-            _write(store, waiting, report, refused, dry_run, now)
-            waiting.clear()
-        if progress is not None:
-            progress(report)
-
-    for row in _rows(file, report, refused):
+    outcome = Outcome()
+    rows = []
+    for record in records:
         try:
-            _read(store, row)
-        except _Refused as error:
-            refused(row.line, error.column, error.message, row.cells.get(error.column, ""))
-            continue
-        waiting.append(row)
-        if len(waiting) >= batch:
-            flush()
-    flush()
-    return report
+            rows.append(_read(store, record))
+        except BadCell as error:
+            outcome.problems.append(_problem(record, error))
+    if rows:
+        _write(store, rows, outcome, dry_run, now or timezone.now())
+    return outcome
+
+
+def _problem(record: Record, error: BadCell) -> Problem:
+    return Problem(record.number, error.column, error.message, record.cells.get(error.column, ""))
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
-def _lines(file: IO[bytes], report: Report) -> Iterator[str]:
-    while line := file.readline(LONGEST_LINE):
-        report.done += len(line)
-        yield line.decode("utf-8", "replace")
-
-
-def _rows(file: IO[bytes], report: Report, refused: Callable[..., None]) -> Iterator[_Row]:
-    """One row at a time; empty lines are passed over, and what is no CSV is refused."""
-    reader = csv.reader(_lines(file, report))
-    try:
-        names = [name.strip().lower().replace(" ", "_") for name in next(reader, [])]
-    except csv.Error as error:
-        raise Invalid(_("The first line cannot be read."), field="file") from error
-    if names:
-        names[0] = names[0].removeprefix("\ufeff").strip('"')
-    _check_header(names)
-    while True:
-        line = reader.line_num + 1
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            report.rows += 1
-            refused(line, "", _("This row cannot be read: a quotation mark is missing, or a cell is far too long."))
-            continue
-        if not any(value.strip() for value in values):
-            continue
-        report.rows += 1
-        if len(values) > len(names):
-            refused(line, "", _("This row has more cells than there are columns."))
-            continue
-        cells = {name: _plain(value) for name, value in zip(names, values, strict=False)}
-        broken = next((name for name, value in cells.items() if "\x00" in value or "\ufffd" in value), None)
-        if broken is not None:
-            refused(line, broken, _("This text is not UTF-8."))
-            continue
-        yield _Row(line, cells)
-
-
-def _check_header(names: Sequence[str]) -> None:
-    unknown = [name for name in names if name not in COLUMNS]
-    if unknown or len(set(names)) != len(names) or not {"email", "phone"} & set(names):
-        raise Invalid(
-            _("The first line must name the columns: email or phone, and any of %(names)s. Each of them once.")
-            % {"names": ", ".join(COLUMNS[2:])},
-            field="file",
-        )
-
-
-def _plain(value: str) -> str:
-    """Blanks collapsed, without the apostrophe that keeps spreadsheets from running a cell."""
-    text = " ".join(value.split())
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
-
-
-def _read(store: Store, row: _Row) -> None:
-    """What can be checked without the database."""
+def _read(store: Store, record: Record) -> _Row:
+    """What can be checked without the database. Raises BadCell."""
+    if record.error:
+        raise record.error
+    row = _Row(record, {name: _cell(name, value) for name, value in record.cells.items()})
     email, phone = row.cells.get("email", ""), row.cells.get("phone", "")
     if not email and not phone:
-        raise _Refused("email" if "email" in row.cells else "phone", _("Enter an e-mail address or a phone."))
+        raise BadCell(_("Enter an e-mail address or a phone."), "email")
     try:
         row.email = parse_email(email) if email else ""
         if phone:
             country_code = row.cells.get("country_code") or None
             row.phone = parse_phone(store=store, phone=phone, country_code=country_code).e164
     except Invalid as error:
-        raise _Refused(next(iter(error.errors), "phone"), error.message) from error
+        raise BadCell(str(error.message), next(iter(error.errors), "phone")) from error
     for name, longest in LENGTHS.items():
         if len(row.cells.get(name, "")) > longest:
-            raise _Refused(name, _("Longer than %(count)d characters.") % {"count": longest})
-    row.segments = frozenset(name.strip() for name in row.cells.get("segment", "").split("|") if name.strip())
+            raise BadCell(_("Longer than %(count)d characters.") % {"count": longest}, name)
+    named = (name.strip() for name in row.cells.get("segment", "").split(SEPARATOR))
+    row.segments = frozenset(name for name in named if name)
     if len(row.segments) > MOST_SEGMENTS:
-        raise _Refused("segment", _("More than %(count)d segments.") % {"count": MOST_SEGMENTS})
+        raise BadCell(_("More than %(count)d segments.") % {"count": MOST_SEGMENTS}, "segment")
+    return row
+
+
+def _cell(name: str, value: str) -> str:
+    """The text with blanks collapsed."""
+    if name not in COLUMNS:  # a line of JSON names its own
+        raise BadCell(_("There is no such column."), name)
+    if value == CLEAR:
+        raise BadCell(_("This cannot be emptied."), name)
+    return " ".join(checked(value, name).split())
 
 
 # --- one batch --------------------------------------------------------------------------------------------------------
-def _write(
-    store: Store, rows: Sequence[_Row], report: Report, refused: Callable[..., None], dry_run: bool, now: datetime
-) -> None:
-    with nullcontext() if dry_run else transaction.atomic():
-        if not dry_run:
-            Store.objects.select_for_update(no_key=True).filter(pk=store.pk).first()
-        found = _look_up(store, rows, lock=not dry_run)
-        outcomes = {"created": 0, "changed": 0, "unchanged": 0}
-        problems: list[tuple[int, str, str, str]] = []
-        for row in rows:
-            try:
-                outcomes[_plan(store, row, found, now)] += 1
-            except _Refused as error:
-                problems.append((row.line, error.column, error.message, row.cells.get(error.column, "")))
-        if not dry_run:
-            _store(store, found, now)
-    for name, count in outcomes.items():
-        setattr(report, name, getattr(report, name) + count)
-    for problem in problems:
-        refused(*problem)
+def _write(store: Store, rows: Sequence[_Row], outcome: Outcome, dry_run: bool, now: datetime) -> None:
+    if not dry_run:
+        Store.objects.select_for_update(no_key=True).filter(pk=store.pk).first()
+    found = _look_up(store, rows, lock=not dry_run)
+    for row in rows:
+        try:
+            became = _plan(store, row, found, now)
+        except BadCell as error:
+            outcome.problems.append(_problem(row.record, error))
+            continue
+        setattr(outcome, became, getattr(outcome, became) + 1)
+    if not dry_run:
+        _store(store, found, now)
 
 
 def _look_up(store: Store, rows: Sequence[_Row], *, lock: bool) -> _Batch:
@@ -293,7 +220,7 @@ def _owner(row: _Row, found: _Batch) -> User | None:
     for known in (found.proved, found.unproved):
         owners = [known[contact] for contact in (row.email, row.phone) if contact in known]
         if len({owner.pk for owner in owners}) > 1:
-            raise _Refused("phone", _("The e-mail address and the phone belong to two different people."))
+            raise BadCell(_("The e-mail address and the phone belong to two different people."), "phone")
         if owners:
             return owners[0]
     return None
@@ -307,7 +234,7 @@ def _plan(store: Store, row: _Row, found: _Batch, now: datetime) -> str:
     segments = _segments(row, found)
     customer = None if user is None else found.customers.get(user.customer_id)
     if user is not None and customer is None:
-        raise _Refused("email" if row.email else "phone", _("This customer was erased."))
+        raise BadCell(_("This customer was erased."), "email" if row.email else "phone")
     business = _business(row, customer)
 
     outcome = "unchanged"
@@ -357,14 +284,14 @@ def _new_contacts(row: _Row, user: User) -> dict[str, str]:
         if not stored:
             found[kind] = wanted
         elif getattr(user, f"is_{kind}_verified") or not proved:
-            raise _Refused(kind, _("This customer has another one already."))
+            raise BadCell(_("This customer has another one already."), kind)
     return found
 
 
 def _group(row: _Row, found: _Batch) -> CustomerGroup | None:
     slug = row.cells.get("group", "")
     if slug and slug not in found.groups:
-        raise _Refused("group", _("There is no such customer group."))
+        raise BadCell(_("There is no such customer group."), "group")
     return found.groups.get(slug)
 
 
@@ -373,9 +300,9 @@ def _segments(row: _Row, found: _Batch) -> list[Segment]:
     for name in sorted(row.segments):
         segment = found.segments.get(name)
         if segment is None:
-            raise _Refused("segment", _("There is no segment %(name)s.") % {"name": name})
+            raise BadCell(_("There is no segment %(name)s.") % {"name": name}, "segment")
         if segment.kind != Segment.Kind.MANUAL:
-            raise _Refused("segment", _("The members of %(name)s follow from its conditions.") % {"name": name})
+            raise BadCell(_("The members of %(name)s follow from its conditions.") % {"name": name}, "segment")
         wanted.append(segment)
     return wanted
 
@@ -390,7 +317,7 @@ def _business(row: _Row, customer: Customer | None) -> Any:
         return businesses.cleaned(sent=sent, stored=stored, prefix="")
     except Invalid as error:
         at_fault, messages = next(iter(error.errors.items()))
-        raise _Refused("business_name" if at_fault == "name" else "gstin", messages[0]) from error
+        raise BadCell(str(messages[0]), "business_name" if at_fault == "name" else "gstin") from error
 
 
 def _store(store: Store, found: _Batch, now: datetime) -> None:

@@ -9,18 +9,18 @@ class CatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from storefront import events, outbox, privacy
+        from storefront import events, privacy
+        from storefront.imports import kinds
         from storefront.middleware import allow_uploads
 
         from . import changes, promotions
         from .reviews import media, selectors
         from .reviews import services as reviews
         from .search import index
-        from .transfer import jobs
+        from .transfer.kind import ProductImports
 
         events.on("catalog.published", index.published)
-        events.on("sweep", jobs.sweep)
-        outbox.register(jobs.QUEUE, jobs.drain)
+        kinds.register(ProductImports())
         events.on("sweep", changes.prune)
         for change in ("offer.published", "offer.stopped", "offer.expired"):
             events.on(change, promotions.changed)

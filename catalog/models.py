@@ -27,7 +27,6 @@ from .ledger import StockMovement  # noqa: F401 -- and here
 from .places import LocationStock, StockReservation  # noqa: F401 -- and here
 from .reviews.models import Review, ReviewMedia  # noqa: F401 -- Django finds an app's models here
 from .search.models import SearchEntry, SearchTerm, SearchWord  # noqa: F401 -- Django finds an app's models here
-from .transfer.models import ImportJob, ImportPart, ImportProblem  # noqa: F401 -- and here
 
 RESERVED_SLUGS = ("cross-sell", "recommended", "search", "similar", "up-sell")  # they are addresses of the API
 MIDDLING, DOUBT = 3.0, 5.0  # the rating that says nothing, and how many of it every product is thought to have
@@ -204,6 +203,7 @@ class Product(StoreScoped):
     modified_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        permissions = [("import_product", "Can import products")]
         constraints = [models.UniqueConstraint(fields=["store", "slug"], name="%(app_label)s_product_slug")]
         indexes = [
             models.Index(fields=["store", "visible", "-created_at", "-id"], name="sf_catalog_product_newest"),

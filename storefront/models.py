@@ -435,3 +435,6 @@ class StaffAccess(StoreScoped):
 
     def __str__(self) -> str:
         return f"{self.staff_name} {self.action} {self.kind} {self.object_id}"
+
+
+from storefront.imports.models import ImportJob, ImportPart, ImportProblem  # noqa: E402, F401 -- they need StoreScoped

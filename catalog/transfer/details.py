@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from storefront.imports.records import CLEAR, BadCell
 from storefront.models import Store
 
 from .. import services
@@ -25,7 +26,7 @@ from ..models import (
 )
 from . import rows as cells
 from .pictures import Fetched
-from .rows import CLEAR, BadCell, Row
+from .rows import Row
 
 _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 Key = tuple[str, str | None, str]  # product, variant or None, attribute

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from storefront.imports.records import join, safe, split
 from storefront.models import CustomerGroup, StockLocation, Store
 
 from ..models import (
@@ -68,9 +69,9 @@ def _csv_rows(store: Store, columns: list[str]) -> Iterator[list[str]]:
 def _flat(cell: Cell) -> str:
     """A list that the format cannot hold as it is stays out, for an empty cell leaves it as it is."""
     if isinstance(cell, str):
-        return rows.safe(cell)
-    joined = rows.join(cell)
-    return rows.safe(joined) if rows.split(joined) == cell else ""
+        return safe(cell)
+    joined = join(cell)
+    return safe(joined) if split(joined) == cell else ""
 
 
 def columns_of(*, store: Store) -> list[str]:
@@ -128,8 +129,8 @@ def _categories(store: Store) -> dict[str, str]:
     count = Counter(paths.values())
     found = {}
     for pk, path in paths.items():
-        text = rows.join(path, rows.BELOW)
-        clear = count[path] == 1 and not path[0].startswith("#") and tuple(rows.split(text, rows.BELOW)) == path
+        text = join(path, rows.BELOW)
+        clear = count[path] == 1 and not path[0].startswith("#") and tuple(split(text, rows.BELOW)) == path
         found[pk] = text if clear and len(text) <= 500 else f"#{slugs[pk]}"
     return found
 

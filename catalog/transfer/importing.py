@@ -16,6 +16,8 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from storefront.imports.kinds import Outcome, Problem
+from storefront.imports.records import CLEAR, BadCell, split
 from storefront.models import CustomerGroup, StockLocation, Store
 
 from .. import changes, services, stock, writing
@@ -38,28 +40,16 @@ from ..models import (
 from ..places import LocationStock
 from .details import Details
 from .pictures import Fetched
-from .rows import CLEAR, BadCell, Row, colour, split
+from .rows import Row, colour
 
 
 @dataclass(slots=True)
-class Problem:
-    row: int
-    column: str
-    message: str
-    product: str = ""
+class Written(Outcome):
+    """What became of some rows, and the pictures that are in rows now, by slug of the product and source."""
 
+    used: set[tuple[str, str]] = field(default_factory=set)
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of some rows."""
-
-    created: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    used: set[tuple[str, str]] = field(default_factory=set)  # fetched pictures that are in rows now
-
-    def add(self, other: Outcome) -> None:
+    def add(self, other: Written) -> None:
         self.created += other.created
         self.changed += other.changed
         self.unchanged += other.unchanged
@@ -69,7 +59,7 @@ class Outcome:
 
 def apply(
     *, store: Store, rows: Sequence[Row], dry_run: bool = False, made_by: str = "", fetched: Fetched | None = None
-) -> Outcome:
+) -> Written:
     """Writes these rows and publishes what they changed, or (`dry_run`) finds out what would come of it.
 
     Runs in a transaction of its own, or in a savepoint of the caller's. A row that the database refuses, because somebody
@@ -79,21 +69,21 @@ def apply(
         return _attempt(store, rows, dry_run, made_by, fetched or Fetched())
     except IntegrityError as error:
         if len(rows) > 1:
-            found, middle = Outcome(), len(rows) // 2
+            found, middle = Written(), len(rows) // 2
             for half in (rows[:middle], rows[middle:]):
                 found.add(apply(store=store, rows=half, dry_run=dry_run, made_by=made_by, fetched=fetched))
             return found
         del error
-        refused = Problem(rows[0].number, "", _("The database refuses this row: it contradicts another one."))
-        refused.product = rows[0].product
-        return Outcome(problems=[refused])
+        message = _("The database refuses this row: it contradicts another one.")
+        refused = Problem(rows[0].number, "", message, rows[0].product)
+        return Written(problems=[refused])
 
 
 class _RollBack(Exception):
     pass
 
 
-def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str, fetched: Fetched) -> Outcome:
+def _attempt(store: Store, rows: Sequence[Row], dry_run: bool, made_by: str, fetched: Fetched) -> Written:
     batch = Batch(store=store, made_by=made_by, fetched=fetched)
     try:
         with transaction.atomic():
@@ -119,7 +109,7 @@ class Batch:
     store: Store
     made_by: str = ""
     fetched: Fetched = field(default_factory=Fetched)
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Written = field(default_factory=Written)
     touched: set[str] = field(default_factory=set)  # products to publish
     repriced: list[str] = field(default_factory=list)  # those of which prices have other amounts; documents hold none
 

@@ -11,9 +11,10 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from catalog.models import Attribute, AttributeChoice, BundleItem, Product, ProductAttribute, ProductImage
-from catalog.transfer import exporting, jobs
-from catalog.transfer.models import ImportJob
+from catalog.transfer import exporting
 from storefront import outgoing
+from storefront.imports import jobs
+from storefront.imports.models import ImportJob
 from tests.catalog.factories import make_product, variants_of
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.django_db
 def load(store: Any, content: str | bytes, *, folder: Path | None = None, dry_run: bool = False) -> ImportJob:
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
     name = "json" if file.getvalue().startswith(b"{") else "csv"
-    job = jobs.begin(store=store, file=file, name="file", format=name, dry_run=dry_run, made_by="anna")
+    job = jobs.begin(store=store, kind="products", file=file, name="file", format=name, dry_run=dry_run, made_by="anna")
     jobs.claim(job=job)
     assert jobs.work(job=job, file=file, folder=folder)
     return job

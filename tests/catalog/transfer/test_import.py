@@ -30,12 +30,14 @@ from catalog.models import (
 from catalog.places import LocationStock
 from catalog.search import index
 from catalog.search.models import SearchEntry
-from catalog.transfer import exporting, jobs
-from catalog.transfer.models import ImportJob, ImportPart, ImportProblem
+from catalog.transfer import exporting, importing
+from catalog.transfer.kind import ProductImports
 from storefront import outbox
 from storefront.claims import stock_key
 from storefront.contracts import Claim, Sku
 from storefront.errors import Invalid
+from storefront.imports import jobs
+from storefront.imports.models import ImportJob, ImportPart, ImportProblem
 from storefront.models import StockLocation
 from tests.catalog.factories import choose, make_category, make_group, make_product, variants_of
 
@@ -45,7 +47,9 @@ TEA = "product,name,price:retail,on_hand,categories,brand\ntea,Tea,120,7,Drinks 
 
 def load(store: Any, content: str | bytes, *, dry_run: bool = False, format: str = "csv") -> ImportJob:  # noqa: A002
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    job = jobs.begin(store=store, file=file, name="file", format=format, dry_run=dry_run, made_by="anna")
+    job = jobs.begin(
+        store=store, kind="products", file=file, name="file", format=format, dry_run=dry_run, made_by="anna"
+    )
     jobs.claim(job=job)
     assert jobs.work(job=job, file=file)
     return job
@@ -222,9 +226,7 @@ def test_bad_rows_are_told_and_the_others_go_in(store: Any) -> None:
     assert counts(job) == (1, 0, 0, 10)
     assert Product.objects.filter(slug="ten").exists() and Product.objects.count() == 4
     assert Stock.objects.get(variant__product=reserved).on_hand == 5
-    lines = list(
-        csv.reader(io.StringIO(b"".join(exporting.csv_lines(jobs.problem_lines(job=job))).decode("utf-8-sig")))
-    )
+    lines = list(csv.reader(io.StringIO(b"".join(jobs.error_file(job=job)).decode("utf-8-sig"))))
     assert lines[1][:3] == ["2", "sku", "one"] and len(lines) == 11
 
 
@@ -248,8 +250,6 @@ def test_another_store_is_another_world(store: Any, other_store: Any) -> None:
 def test_what_another_one_wrote_meanwhile_costs_one_row_only(store: Any, monkeypatch: Any) -> None:
     """The check of SKUs has passed, the database still refuses."""
     make_product(store, sku="T")
-    from catalog.transfer import importing
-
     load_rows = importing.Batch.load
 
     def blind(self: Any, rows: Any) -> None:
@@ -371,7 +371,7 @@ def many(count: int) -> bytes:
 
 def test_a_broken_off_import_goes_on_where_it_was(store: Any, monkeypatch: Any) -> None:
     file = io.BytesIO(many(10))
-    job = jobs.begin(store=store, file=file, name="f", format="csv", dry_run=False)
+    job = jobs.begin(store=store, kind="products", file=file, name="f", format="csv", dry_run=False)
     jobs.claim(job=job)
     with pytest.raises(KeyboardInterrupt):
 
@@ -379,24 +379,28 @@ def test_a_broken_off_import_goes_on_where_it_was(store: Any, monkeypatch: Any) 
             if now.done >= 6:
                 raise KeyboardInterrupt
 
-        jobs.work(job=job, file=file, chunk=3, progress=broken)
+        jobs.work(job=job, file=file, rows=3, progress=broken)
     jobs.release(job=job)
     assert Product.objects.count() == 6
     seen: list[int] = []
-    again = jobs.begin(store=store, file=io.BytesIO(many(10)), name="f", format="csv", dry_run=False, resume=True)
+    again = jobs.begin(
+        store=store, kind="products", file=io.BytesIO(many(10)), name="f", format="csv", dry_run=False, resume=True
+    )
     assert (again.pk, again.done) == (job.pk, 6)
     jobs.claim(job=again)
-    jobs.work(job=again, file=io.BytesIO(many(10)), chunk=3, progress=lambda now: seen.append(now.done))
+    jobs.work(job=again, file=io.BytesIO(many(10)), rows=3, progress=lambda now: seen.append(now.done))
     assert seen == [9, 10] and Product.objects.count() == 10 and again.created == 10
     assert StockMovement.objects.count() == 10
 
 
 def test_two_cannot_import_the_same_file_at_once(store: Any) -> None:
     file = io.BytesIO(many(3))
-    job = jobs.begin(store=store, file=file, name="f", format="csv", dry_run=False)
+    job = jobs.begin(store=store, kind="products", file=file, name="f", format="csv", dry_run=False)
     jobs.claim(job=job)
     with pytest.raises(Invalid):
-        jobs.begin(store=store, file=io.BytesIO(many(3)), name="f", format="csv", dry_run=False, resume=True)
+        jobs.begin(
+            store=store, kind="products", file=io.BytesIO(many(3)), name="f", format="csv", dry_run=False, resume=True
+        )
     with pytest.raises(Invalid):
         jobs.claim(job=job)
     ImportJob.objects.update(attempts=7)  # somebody took it over when its lease had ended
@@ -407,12 +411,19 @@ def test_two_cannot_import_the_same_file_at_once(store: Any) -> None:
 
 def upload(store: Any, content: bytes, dry_run: bool = True) -> ImportJob:
     return jobs.begin(
-        store=store, file=io.BytesIO(content), name="f.csv", format="csv", dry_run=dry_run, upload=True, made_by="anna"
+        kind="products",
+        store=store,
+        file=io.BytesIO(content),
+        name="f.csv",
+        format="csv",
+        dry_run=dry_run,
+        upload=True,
+        made_by="anna",
     )
 
 
 def test_workers_import_what_was_uploaded_in_turns(store: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(jobs, "WORKER_CHUNK", 4)
+    monkeypatch.setattr(ProductImports, "worker_chunk_rows", 4)
     monkeypatch.setattr(jobs, "SLICE_SECONDS", 0)
     monkeypatch.setattr(jobs, "PART_BYTES", 37)
     job = upload(store, many(10))
@@ -428,7 +439,7 @@ def test_workers_import_what_was_uploaded_in_turns(store: Any, monkeypatch: Any)
 
 
 def test_a_cancelled_import_stops_and_keeps_what_it_wrote(store: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(jobs, "WORKER_CHUNK", 4)
+    monkeypatch.setattr(ProductImports, "worker_chunk_rows", 4)
     monkeypatch.setattr(jobs, "SLICE_SECONDS", 0)
     job = upload(store, many(10), dry_run=False)
     outbox.drain("imports")
@@ -444,7 +455,7 @@ def test_a_job_that_keeps_failing_is_given_up(store: Any, monkeypatch: Any, time
     from django.utils import timezone
 
     job = upload(store, many(2), dry_run=False)
-    monkeypatch.setattr(jobs.importing, "apply", lambda **_: 1 / 0)
+    monkeypatch.setattr(importing, "apply", lambda **_: 1 / 0)
     for _turn in range(6):
         outbox.drain("imports")
         time_machine.move_to(timezone.now() + timedelta(minutes=5))

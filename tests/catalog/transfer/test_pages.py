@@ -12,9 +12,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from catalog.models import Product
-from catalog.transfer import jobs
-from catalog.transfer.models import ImportJob
 from storefront import outbox
+from storefront.imports import jobs
+from storefront.imports.models import ImportJob
 from tests.catalog.factories import make_product
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,7 @@ def test_an_export_is_a_stream(store: Any, staff: Client) -> None:
 
 def test_staff_without_the_right_see_none_of_it(store: Any, staff: Client) -> None:
     file = io.BytesIO(GOOD)
-    job = jobs.begin(store=store, file=file, name="f", format="csv", dry_run=True, upload=True)
+    job = jobs.begin(store=store, kind="products", file=file, name="f", format="csv", dry_run=True, upload=True)
     user = get_user_model().objects.create_user("hugo", password="x", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename="view_product"))
     hugo = Client()

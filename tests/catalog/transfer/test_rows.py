@@ -9,35 +9,37 @@ from typing import Any
 import pytest
 
 from catalog.transfer import rows
-from catalog.transfer.rows import BadCell, Vocabulary
+from catalog.transfer.rows import Vocabulary
+from storefront.imports import records
+from storefront.imports.records import BadCell
 
 KNOWN = Vocabulary(groups=frozenset({"retail"}), options=frozenset({"size"}), locations=frozenset({"Fort shop"}))
 
 
 def read(content: bytes, format: str = "csv") -> list[Any]:  # noqa: A002
     file = io.BytesIO(content)
-    columns, first = rows.read_header(file) if format == "csv" else ([], 0)
+    columns, first = records.read_header(file) if format == "csv" else ([], 0)
     file.seek(first)
-    return list(rows.records(file, format=format, columns=columns, first=2))
+    return list(records.records(file, format=format, columns=columns, first=2))
 
 
 @pytest.mark.parametrize(
     "value", ["=1+1", "+91 98", "@home", "-x", "-1+2", "\tx", "\rx", "\x00x", "'=1", "''-x", "!clear", "-", "+5"]
 )
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe_and_loses_it_again(value: str) -> None:
-    assert rows.safe(value) == f"'{value}"
-    assert rows.plain(rows.safe(value)) == value
+    assert records.safe(value) == f"'{value}"
+    assert records.plain(records.safe(value)) == value
 
 
 @pytest.mark.parametrize("value", ["-5", "-12.50", "plain", "'quoted'", "it's", "a=b", "", "5"])
 def test_other_cells_and_negative_numbers_stay(value: str) -> None:
-    assert rows.safe(value) == value == rows.plain(value)
+    assert records.safe(value) == value == records.plain(value)
 
 
 @pytest.mark.parametrize("values", [["a"], ["a | b", "c\\"], ["back\\slash", "\\|"], ["x > y"], ["ü", "茶"]])
 @pytest.mark.parametrize("mark", ["|", ">"])
 def test_lists_come_back(values: list[str], mark: str) -> None:
-    assert rows.split(rows.join(values, mark), mark) == values
+    assert records.split(records.join(values, mark), mark) == values
 
 
 def test_a_row_is_read_into_its_parts() -> None:
@@ -50,7 +52,7 @@ def test_a_row_is_read_into_its_parts() -> None:
         "option:colour": "Indigo #27408B",
         "price:retail": "120.50",
         "tax_included:retail": "no",
-        "price:wholesale": rows.CLEAR,
+        "price:wholesale": records.CLEAR,
         "on_hand": "7",
     }
     row = rows.parse(cells, 2)
@@ -89,7 +91,7 @@ def test_a_row_is_read_into_its_parts() -> None:
         ("name", "a\x00b"),
         ("name", "caf\udce9"),
         ("description", "x" * 100_001),
-        ("name", rows.CLEAR),
+        ("name", records.CLEAR),
         ("price:retail", "₹5"),
     ],
 )
@@ -149,7 +151,7 @@ def test_reading_goes_on_at_the_end_of_any_row() -> None:
     for place, record in enumerate(whole):
         file = io.BytesIO(content)
         file.seek(record.end)
-        rest = list(rows.records(file, format="csv", columns=["product", "name"], first=record.number + 1))
+        rest = list(records.records(file, format="csv", columns=["product", "name"], first=record.number + 1))
         assert rest == whole[place + 1 :]
 
 
@@ -165,7 +167,7 @@ def test_json_lines_say_the_same() -> None:
         "price:retail": "12.345678901234567",
         "active": "false",
         "tags": "a\\|b | c",
-        "brand": rows.CLEAR,
+        "brand": records.CLEAR,
     }
     assert [record.number for record in found] == [2, 3, 4, 6, 7]
     assert all(record.error for record in found[1:])

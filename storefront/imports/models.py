@@ -20,12 +20,13 @@ PART_BYTES = 262_144
 
 
 class ImportJob(OutboxRow, StoreScoped):
-    """One file's way into the catalogue. A store knows each file once: importing it again starts its row over.
+    """One file's way into a store. A store knows each file of a kind once: importing it again starts its row over.
 
     `position`, `done` and the counts move in the transaction that writes the rows, so a resumed job repeats nothing.
     """
 
     id = models.CharField(max_length=ID_LENGTH, primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(max_length=30)  # the name of an ImportKind
     name = models.CharField(max_length=200)
     digest = models.CharField(max_length=64)  # SHA-256 of the file
     format = models.CharField(max_length=4, choices=[("csv", "CSV"), ("json", "JSON")])
@@ -48,11 +49,12 @@ class ImportJob(OutboxRow, StoreScoped):
 
     class Meta:
         ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint(fields=["store", "digest"], name="%(app_label)s_import_file_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["store", "kind", "digest"], name="%(app_label)s_import_file_once")
+        ]
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(state="pending", uploaded=True), name="sf_catalog_import_due"
-            )
+            models.Index(fields=["next_attempt_at"], condition=Q(state="pending", uploaded=True), name="sf_import_due"),
+            models.Index(fields=["created_at"], name="sf_import_by_age"),  # housekeeping reads across stores
         ]
 
     def __str__(self) -> str:
@@ -93,11 +95,11 @@ class ImportProblem(models.Model):
     row = models.PositiveIntegerField()
     column = models.CharField(max_length=100, blank=True)
     message = models.CharField(max_length=300)
-    product = models.CharField(max_length=200, blank=True)
+    subject = models.CharField(max_length=200, blank=True)  # what the row is about, or what stands in the cell
 
     class Meta:
         ordering = ["job", "pk"]
-        indexes = [models.Index(fields=["job", "id"], name="sf_catalog_import_problems")]
+        indexes = [models.Index(fields=["job", "id"], name="sf_import_problems")]
 
     def __str__(self) -> str:
         return self.message

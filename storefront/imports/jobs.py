@@ -14,31 +14,29 @@ from typing import IO, Any
 
 from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from storefront import outbox
 from storefront import selectors as kernel
 from storefront.errors import Invalid
-from storefront.models import CustomerGroup, StockLocation, Store
+from storefront.models import Store
+from storefront.spreadsheets import csv_lines
 
-from .. import services
-from ..models import Attribute
-from . import importing, pictures, rows
+from . import records
+from .kinds import Chunk, ImportKind, Outcome, all_kinds, kind_of
 from .models import PART_BYTES, ImportJob, ImportPart, ImportProblem
-from .rows import BadCell, Row
+from .records import BadCell
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "imports"
 LEASE = timedelta(seconds=120)  # renewed with every chunk
-CHUNK = 500  # rows in one transaction
-WORKER_CHUNK = 200  # while shoppers wait for the same database
 SLICE_SECONDS = 1.0  # how long a worker stays before other queues have their turn
 MAX_PROBLEMS = 10_000  # kept of one job; all are counted
-KEPT = timedelta(days=30)
 TRIES = 4
+SPENT = timedelta(days=1)  # how long a file is kept that was imported
 ANALYZED_AT = (500, 2_000, 8_000, 32_000, 128_000, 512_000)  # new rows
 
 
@@ -87,6 +85,7 @@ def open_parts(job: ImportJob) -> IO[bytes]:
 def begin(
     *,
     store: Store,
+    kind: str,
     file: IO[bytes],
     name: str,
     format: str,  # noqa: A002
@@ -94,25 +93,26 @@ def begin(
     made_by: str = "",
     upload: bool = False,
     resume: bool = False,
+    staff: Any = None,
 ) -> ImportJob:
     """The job of this file, at its start, or (`resume`) where it was broken off. Reads the file once.
 
     Raises Invalid for a file that cannot be imported at all, and while somebody works on it.
     """
     digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    known: ImportJob | None = ImportJob.objects.filter(store=store, digest=digest).first()
+    known: ImportJob | None = ImportJob.objects.filter(store=store, kind=kind, digest=digest).first()
     if known is not None and known.claimed:
         raise Invalid(_("This file is being imported right now."), field="file")
     if known is not None and resume and known.running and known.dry_run == dry_run and known.uploaded == upload:
         return known
     file.seek(0)
-    columns, first = _header(store, file, format)
+    columns, first = _header(kind_of(kind), store, file, format)
     file.seek(first)
-    total = sum(1 for _record in rows.records(file, format=format, columns=columns, first=2))
+    total = sum(1 for _record in records.records(file, format=format, columns=columns, first=2))
     if not total:
         raise Invalid(_("The file holds no rows."), field="file")
     with transaction.atomic():
-        job = known or ImportJob(store=store, digest=digest)
+        job = known or ImportJob(store=store, kind=kind, digest=digest)
         job.name, job.format, job.uploaded, job.made_by = name[:200], format, upload, made_by[:150]
         job.columns, job.total = columns, total
         job.save()
@@ -120,37 +120,22 @@ def begin(
             file.seek(0)
             for number, content in enumerate(iter(lambda: file.read(PART_BYTES), b"")):
                 ImportPart.objects.create(job=job, number=number, content=content)
-        restart(job=job, dry_run=dry_run)
+        restart(job=job, dry_run=dry_run, staff=staff)
     return job
 
 
-def _header(store: Store, file: IO[bytes], format: str) -> tuple[list[str], int]:  # noqa: A002
+def _header(kind: ImportKind, store: Store, file: IO[bytes], format: str) -> tuple[list[str], int]:  # noqa: A002
     if format != "csv":
         return [], 0
     try:
-        columns, first = rows.read_header(file)
-        rows.check_columns(columns, known=vocabulary(store=store))
+        names, first = records.read_header(file)
+        return kind.columns(store=store, names=names), first
     except BadCell as error:
         raise Invalid(f"{error.column}: {error.message}" if error.column else error.message, field="file") from error
-    return columns, first
-
-
-def vocabulary(*, store: Store) -> rows.Vocabulary:
-    """What the columns of a file for this store may name. Four queries."""
-    groups = CustomerGroup.objects.filter(store=store).values_list("slug", flat=True)
-    options = Attribute.objects.filter(store=store, type__in=Attribute.OF_VARIANTS).values_list("key", flat=True)
-    locations = StockLocation.objects.filter(store=store).values_list("name", flat=True)
-    attributes = Attribute.objects.filter(store=store).values_list("key", flat=True)
-    return rows.Vocabulary(
-        groups=frozenset(groups),
-        options=frozenset(options),
-        locations=frozenset(locations),
-        attributes=frozenset(attributes),
-    )
 
 
 @transaction.atomic
-def restart(*, job: ImportJob, dry_run: bool) -> None:
+def restart(*, job: ImportJob, dry_run: bool, staff: Any = None) -> None:
     """Puts a job back to its first row: the real run after a dry one. Raises Invalid while somebody works on it."""
     locked = ImportJob.objects.select_for_update().get(pk=job.pk)
     if locked.claimed:
@@ -162,6 +147,8 @@ def restart(*, job: ImportJob, dry_run: bool) -> None:
     job.state, job.reason, job.done_at, job.next_attempt_at = job.State.PENDING, "", None, timezone.now()
     job.attempts = 0
     job.save()
+    if not dry_run:
+        kind_of(job.kind).begins(job=job, staff=staff)
     outbox.wake(QUEUE)
 
 
@@ -199,75 +186,45 @@ def work(
     *,
     job: ImportJob,
     file: IO[bytes],
-    chunk: int = CHUNK,
+    rows: int | None = None,
     until: float | None = None,
     progress: Callable[[ImportJob], None] | None = None,
     folder: Path | None = None,
 ) -> bool:
-    """Imports chunk after chunk; False when the time `until` (monotonic) came first. Raises Stopped.
+    """Imports chunk after chunk of `rows`; False when the time `until` (monotonic) came first. Raises Stopped.
 
-    Pictures that rows name as files are read from `folder`.
+    Files that rows name are read from `folder`.
     """
-    store = kernel.store(job.store_id)
-    words = vocabulary(store=store)
+    kind, store = kind_of(job.kind), kernel.store(job.store_id)
     if not job.position and job.format == "csv":
         file.seek(0)
-        _columns, job.position = rows.read_header(file)
+        _columns, job.position = records.read_header(file)
     file.seek(job.position)
-    known = set(job.columns)
-    records = rows.records(file, format=job.format, columns=job.columns, first=job.next_row)
-    while found := list(islice(records, chunk)):
+    waiting = records.records(file, format=job.format, columns=job.columns, first=job.next_row)
+    while found := list(islice(waiting, rows or kind.chunk_rows)):
         before = job.created
-        _chunk(store, job, list(_parsed(found, known, words)), found[-1], folder)
+        chunk = Chunk(store=store, job=job, records=found, folder=folder, alive=lambda: _renew(job))
+        with kind.chunk(chunk) as write:
+            _write(job, chunk, write)
+        job.refresh_from_db()
         if not job.dry_run and any(before < size <= job.created for size in ANALYZED_AT):
-            _analyze()
+            _analyze(kind)
         if progress:
             progress(job)
         if until is not None and time.monotonic() >= until:
             return False
     if not job.dry_run:
-        services.recount_categories(store=store)
+        kind.finished(job=job)
     job.finish()
     return True
 
 
-def _analyze() -> None:
+def _analyze(kind: ImportKind) -> None:
     """Tells PostgreSQL how large the tables have become: plans made for empty ones read all of them for every chunk."""
     if connection.vendor == "postgresql":
-        names = [model._meta.db_table for model in apps.get_app_config("storefront_catalog").get_models()]
+        names = [model._meta.db_table for app in kind.grows for model in apps.get_app_config(app).get_models()]
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {', '.join(names)}")
-
-
-def _parsed(records: list[rows.Record], known: set[str], words: rows.Vocabulary) -> Iterator[Row | importing.Problem]:
-    for record in records:
-        try:
-            if record.error:
-                raise record.error
-            if not record.cells.keys() <= known:
-                rows.check_columns(list(record.cells), known=words)
-                known |= record.cells.keys()
-            yield rows.parse(record.cells, record.number)
-        except BadCell as error:
-            product = record.cells.get("product", "")
-            yield importing.Problem(record.number, error.column, error.message, product)
-
-
-def _chunk(
-    store: Store, job: ImportJob, parsed: list[Row | importing.Problem], last: rows.Record, folder: Path | None
-) -> None:
-    """Rows, progress and errors in one transaction. The job's row is locked first: who lost it writes nothing.
-
-    Pictures are fetched before. Those that came into no row, whatever the reason, are deleted again.
-    """
-    good = [row for row in parsed if isinstance(row, Row)]
-    fetched = pictures.fetch(store=store, rows=good, folder=folder, dry_run=job.dry_run, alive=lambda: _renew(job))
-    used: set[tuple[str, str]] = set()
-    try:
-        used = _write(store, job, parsed, good, last, fetched)
-    finally:
-        fetched.discard(used)
-    job.refresh_from_db()
 
 
 def _renew(job: ImportJob) -> None:
@@ -276,40 +233,33 @@ def _renew(job: ImportJob) -> None:
         raise Stopped
 
 
-def _write(
-    store: Store,
-    job: ImportJob,
-    parsed: list[Row | importing.Problem],
-    good: list[Row],
-    last: rows.Record,
-    fetched: pictures.Fetched,
-) -> set[tuple[str, str]]:
-    bad = [row for row in parsed if not isinstance(row, Row)]
+def _write(job: ImportJob, chunk: Chunk, write: Callable[[], Outcome]) -> None:
+    """Rows, progress and errors in one transaction. The job's row is locked first: who lost it writes nothing."""
+    last = chunk.records[-1]
     with transaction.atomic():
         _renew(job)
-        outcome = importing.apply(store=store, rows=good, dry_run=job.dry_run, made_by=job.made_by, fetched=fetched)
-        problems = sorted([*bad, *outcome.problems], key=lambda problem: problem.row)
+        outcome = write()
+        problems = sorted(outcome.problems, key=lambda problem: problem.row)
         ImportProblem.objects.bulk_create(
             ImportProblem(
                 job=job,
                 row=problem.row,
                 column=_printable(problem.column, 100),
                 message=problem.message[:300],
-                product=_printable(problem.product, 200),
+                subject=_printable(problem.subject, 200),
             )
             for problem in problems[: max(0, MAX_PROBLEMS - job.errors)]
         )
         ImportJob.objects.filter(store_id=job.store_id, pk=job.pk).update(
             position=last.end,
             next_row=last.number + 1,
-            done=F("done") + len(parsed),
+            done=F("done") + len(chunk.records),
             created=F("created") + outcome.created,
             changed=F("changed") + outcome.changed,
             unchanged=F("unchanged") + outcome.unchanged,
             errors=F("errors") + len(problems),
             failures=0,
         )
-    return set() if job.dry_run else outcome.used
 
 
 def _printable(text: str, limit: int) -> str:
@@ -326,7 +276,8 @@ def drain() -> int:
         return 0
     before = job.done
     try:
-        finished = work(job=job, file=open_parts(job), chunk=WORKER_CHUNK, until=time.monotonic() + SLICE_SECONDS)
+        rows = kind_of(job.kind).worker_chunk_rows
+        finished = work(job=job, file=open_parts(job), rows=rows, until=time.monotonic() + SLICE_SECONDS)
     except Stopped:
         return 0
     except Exception as error:
@@ -356,17 +307,19 @@ def _failed(job: ImportJob, error: Exception) -> None:
 
 
 def sweep(*, now: datetime, batch: int, **_: Any) -> None:
-    """Forgets old jobs, and sooner the files of those that are done for good."""
-    old = ImportJob.objects.filter(created_at__lt=now - KEPT).exclude(state=ImportJob.State.PENDING)
-    ImportJob.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:10])).delete()
-    spent = ImportJob.objects.filter(dry_run=False, state=ImportJob.State.DONE, done_at__lt=now - timedelta(days=1))
-    parts = ImportPart.objects.filter(job__in=spent).values_list("pk", flat=True)[: min(batch, 200)]
-    ImportPart.objects.filter(pk__in=list(parts)).delete()
+    """Forgets old jobs, and sooner the files of those that need them no longer, in small batches."""
+    for kind in all_kinds():
+        mine = ImportJob.objects.filter(kind=kind.name)
+        old = mine.filter(created_at__lt=now - kind.keep_job).exclude(state=ImportJob.State.PENDING)
+        ImportJob.objects.filter(pk__in=list(old.order_by("created_at").values_list("pk", flat=True)[:10])).delete()
+        imported = Q(dry_run=False, state=ImportJob.State.DONE, done_at__lt=now - SPENT)
+        over = mine.exclude(state=ImportJob.State.PENDING)
+        spent = over.filter(imported | Q(done_at__lt=now - kind.keep_file))
+        parts = ImportPart.objects.filter(job__in=spent).values_list("pk", flat=True)[: min(batch, 200)]
+        ImportPart.objects.filter(pk__in=list(parts)).delete()
 
 
-def problem_lines(*, job: ImportJob) -> Iterator[list[str]]:
-    """The rows of the file of errors, header first."""
-    yield [_("row"), _("column"), _("product"), _("message")]
-    found = job.problems.order_by("pk").values_list("row", "column", "product", "message")
-    for row, column, product, message in found.iterator(chunk_size=1000):
-        yield [str(row), rows.safe(column), rows.safe(product), rows.safe(message)]
+def error_file(*, job: ImportJob) -> Iterator[bytes]:
+    """The rows that were left out, as a CSV file."""
+    found = job.problems.order_by("pk").values_list("row", "column", "subject", "message")
+    return csv_lines([_("row"), _("column"), _("value"), _("message")], found.iterator(chunk_size=1000))
