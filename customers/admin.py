@@ -108,6 +108,18 @@ class MergeSearchForm(forms.Form):
 
 class MergeForm(forms.Form):
     target = forms.ChoiceField(label=_("The customer who stays"), widget=forms.RadioSelect())
+    keep_business_of_source = forms.BooleanField(required=False)
+
+    def __init__(self, *args: Any, source: Customer, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["target"].choices = choices  # type: ignore[attr-defined]
+        if len(choices) == 1:
+            self.initial.setdefault("target", choices[0][0])
+        if not source.business:
+            del self.fields["keep_business_of_source"]
+            return
+        told = _("Where both are businesses, keep %(business)s instead of the other one's")
+        self.fields["keep_business_of_source"].label = told % {"business": source.business.get("name") or "–"}
 
 
 class InvitationForm(forms.Form):
@@ -262,16 +274,13 @@ class CustomerAdmin(StoreModelAdmin):
         search = MergeSearchForm(request.POST if "who" in request.POST or "target" not in request.POST else None)
         if request.method == "POST" and "target" in request.POST:
             choices = self._merge_choices(request, row, request.POST["target"])
-            chosen = MergeForm(request.POST)
-            chosen.fields["target"].choices = choices  # type: ignore[attr-defined]
+            chosen = MergeForm(request.POST, source=row, choices=choices)
             if chosen.is_valid():
-                return self._merge(request, row, chosen.cleaned_data["target"], back)
+                return self._merge(request, row, chosen.cleaned_data, back)
         elif request.method == "POST" and search.is_valid():
             choices = self._merge_choices(request, row, search.cleaned_data["who"])
             if choices:
-                chosen = MergeForm(initial={"target": choices[0][0]} if len(choices) == 1 else None)
-                chosen.fields["target"].choices = choices  # type: ignore[attr-defined]
-                return self._ask_merge(request, row, chosen, back)
+                return self._ask_merge(request, row, MergeForm(source=row, choices=choices), back)
             search.add_error("who", _("Nobody else was found in this store."))
         return site.confirm(
             request,
@@ -284,7 +293,9 @@ class CustomerAdmin(StoreModelAdmin):
 
     def _merge_choices(self, request: HttpRequest, row: Customer, text: str) -> list[tuple[str, str]]:
         """Up to 20 live customers of the row's store, with the names of their people; two queries."""
-        rows = Customer.objects.filter(store=row.store, erased_at=None, is_guest=False).exclude(pk=row.pk)
+        rows = Customer.objects.filter(store=row.store, erased_at=None).exclude(pk=row.pk)
+        if not row.is_guest:
+            rows = rows.filter(is_guest=False)
         found = (
             list(self.get_search_results(request, rows, text)[0].order_by("-created_at", "-pk")[:20]) if text else []
         )
@@ -310,11 +321,13 @@ class CustomerAdmin(StoreModelAdmin):
             dangerous=True,
         )
 
-    def _merge(self, request: HttpRequest, row: Customer, target_id: str, back: str) -> HttpResponse:
-        name = request.user.get_username()
+    def _merge(self, request: HttpRequest, row: Customer, chosen: dict[str, Any], back: str) -> HttpResponse:
+        name, target_id = request.user.get_username(), chosen.pop("target")
         try:
             with transaction.atomic():
-                done = merging.merge_customers(store=row.store, source_id=row.pk, target_id=target_id, made_by=name)
+                done = merging.merge_customers(
+                    store=row.store, source_id=row.pk, target_id=target_id, made_by=name, **chosen
+                )
                 if done:
                     target = Customer.objects.get(store=row.store, pk=target_id)
                     self.log_change(request, row, f"Merged into {target_id}")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront import events, provided
 from storefront.models import Store
 
-from . import selectors
+from . import book, selectors
 from .errors import CustomerNotFound, MergeRefused
 from .models import (
     Address,
@@ -31,11 +31,14 @@ COUNTS = ("account_merge_counts", "wallet_merge_counts", "promotion_merge_counts
 
 
 @transaction.atomic
-def merge_customers(*, store: Store, source_id: str, target_id: str, made_by: str) -> bool:
+def merge_customers(
+    *, store: Store, source_id: str, target_id: str, made_by: str, keep_business_of_source: bool = False
+) -> bool:
     """Moves all that is the source's to the target, for good. Whether it did: False when it had been done before.
 
-    The target's group, defaults and business stay; it takes the source's business when it has none. The source becomes
-    an erased row that names the target. Sends `customer.merging`, before anything of the customers is locked, and
+    The target's group and defaults stay, and its business unless `keep_business_of_source`; where one of them is a
+    private person, the other one's business stays in any case. A guest can go, and stay only for another guest; what
+    the guest gave moves, without `customer.merged`. The source becomes an erased row that names the target. Sends `customer.merging`, before anything of the customers is locked, and
     `customer.merged`; listeners of either may refuse with a DomainError, which undoes everything. Locks both customers
     in the order of their ids. Raises CustomerNotFound, also for another store's, an erased one, and one that went into
     a third; MergeRefused.
@@ -55,19 +58,21 @@ def merge_customers(*, store: Store, source_id: str, target_id: str, made_by: st
         return False
     if source.erased_at is not None or target.erased_at is not None:
         raise CustomerNotFound
-    if source.is_guest or target.is_guest:
-        raise MergeRefused(_("A guest has no account to merge. What guests gave comes along when they log in."))
-    if source.business and target.business:
-        raise MergeRefused(_("Both are businesses. Take the business off one of them first."))
+    if target.is_guest and not source.is_guest:
+        raise MergeRefused(_("A guest has no account that could stay. Merge the other way round."))
     _move(store, source, target)
     now = timezone.now()
+    first, second = (source, target) if keep_business_of_source else (target, source)
     Customer.objects.filter(store=store, pk=target.pk).update(
-        business=target.business or source.business, metadata={**source.metadata, **target.metadata}, modified_at=now
+        business=first.business or second.business,
+        metadata={**source.metadata, **target.metadata},
+        modified_at=now,
     )
     Customer.objects.filter(store=store, pk=source.pk).update(
         business=None, metadata={}, merged_into=target.pk, erased_at=now, modified_at=now
     )
-    events.send("customer.merged", **both, made_by=made_by)
+    if not source.is_guest:  # a guest's id is still a visitor's, who may register under it and has all else by it
+        events.send("customer.merged", **both, made_by=made_by)
     return True
 
 
@@ -89,7 +94,10 @@ def _of(model: Any, store: Store, customer_id: str) -> Any:
 
 def _move(store: Store, source: Customer, target: Customer) -> None:
     addresses = _of(Address, store, source.pk)
-    if _of(Address, store, target.pk).exists():
+    kept = list(_of(Address, store, target.pk))
+    twice = [row.pk for row in addresses if any(book.same(other, row.content()) for other in kept)]
+    addresses.filter(pk__in=twice).delete()
+    if kept:
         addresses.update(customer=target, is_default_billing=False, is_default_shipping=False)
     else:
         addresses.update(customer=target)
@@ -127,8 +135,7 @@ def _move_bank_accounts(store: Store, source: Customer, target: Customer) -> Non
     _of(BankAccount, store, source.pk).filter(number_hash__in=hashes).delete()
     inbound = list(kept.filter(type=BankAccount.Type.INBOUND).values_list("provider", flat=True))
     moving = _of(BankAccount, store, source.pk)
-    if moving.filter(type=BankAccount.Type.INBOUND, provider__in=inbound).exists():
-        raise MergeRefused(_("Both have an account that the same provider opened for them. Close one of these first."))
+    moving.filter(type=BankAccount.Type.INBOUND, provider__in=inbound).update(merged=True)  # both can be paid into
     defaults = list(kept.filter(is_default=True).values_list("type", flat=True))
     moving.filter(type__in=defaults).update(is_default=False)
     moving.update(customer=target)

@@ -302,6 +302,9 @@ class BankAccount(OfCustomer):
     ifsc_code = models.CharField(_("IFSC"), max_length=11)
     bank_name = models.CharField(max_length=120)
     provider = models.CharField(max_length=40, blank=True, editable=False)
+    merged = models.BooleanField(
+        default=False, editable=False
+    )  # came with another customer, beside one of its provider
     is_default = models.BooleanField(default=False)
     check_state = models.CharField(max_length=8, choices=Check.choices, default=Check.NONE, editable=False)
     check_reference = models.CharField(max_length=80, blank=True, editable=False)
@@ -322,7 +325,7 @@ class BankAccount(OfCustomer):
             ),
             models.UniqueConstraint(
                 fields=["store", "customer", "provider"],
-                condition=Q(type="inbound"),
+                condition=Q(type="inbound", merged=False),
                 name="%(app_label)s_bank_account_one_inbound",
             ),
         ]

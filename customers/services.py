@@ -35,8 +35,8 @@ def create_customer(*, store: Store, customer_id: str, group: CustomerGroup | No
     Customer.objects.bulk_create([customer], ignore_conflicts=True)
     found = Customer.objects.select_related("group").get(store=store, pk=customer_id)
     if found.is_guest:
-        Customer.objects.filter(store=store, pk=customer_id).update(is_guest=False, erased_at=None)
-        found.is_guest, found.erased_at = False, None
+        Customer.objects.filter(store=store, pk=customer_id).update(is_guest=False, erased_at=None, merged_into="")
+        found.is_guest, found.erased_at, found.merged_into = False, None, ""
     return found
 
 
@@ -84,8 +84,8 @@ def _of_caller(store: Store, shopper: Shopper) -> Customer:
     if found is None or not found.is_guest:  # the visitor registered; this old token opens nothing of the account
         raise LoginRequired
     if found.erased_at is not None:
-        found.erased_at = None
-        found.save(update_fields=["erased_at", "modified_at"])
+        found.erased_at, found.merged_into = None, ""
+        found.save(update_fields=["erased_at", "merged_into", "modified_at"])
     return found
 
 

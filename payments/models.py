@@ -81,11 +81,16 @@ class GatewayCustomer(StoreScoped):
     customer_id = models.CharField(max_length=ID_LENGTH)
     reference = models.CharField(max_length=160)
     refreshed_at = models.DateTimeField(null=True, blank=True)
+    merged = models.BooleanField(default=False, editable=False)  # came with another customer: nothing new is kept here
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["store", "customer_id", "provider"], name="%(app_label)s_holder_once"),
+            models.UniqueConstraint(
+                fields=["store", "customer_id", "provider"],
+                condition=Q(merged=False),
+                name="%(app_label)s_holder_once",
+            ),
         ]
 
     def __str__(self) -> str:

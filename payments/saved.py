@@ -33,12 +33,13 @@ def holder(*, store: Store, provider: PaymentProvider, customer_id: str) -> Gate
 
     Raises Unavailable, GatewayRefused. Safe to repeat and in parallel.
     """
-    found = GatewayCustomer.objects.filter(store=store, customer_id=customer_id, provider=provider).first()
+    own: dict[str, Any] = {"store": store, "customer_id": customer_id, "provider": provider, "merged": False}
+    found = GatewayCustomer.objects.filter(**own).first()
     if found is None:
         reference = gateways.call("customer", provider, customer_id=customer_id)
         row = GatewayCustomer(store=store, customer_id=customer_id, provider=provider, reference=reference)
         GatewayCustomer.objects.bulk_create([row], ignore_conflicts=True)
-        found = GatewayCustomer.objects.get(store=store, customer_id=customer_id, provider=provider)
+        found = GatewayCustomer.objects.get(**own)
     found.provider = provider
     return found
 

@@ -32,7 +32,9 @@ from customers.models import (
     SegmentMember,
 )
 from payments import credit as lines
-from payments.models import GatewayCustomer, Mandate, MandateDebit, SavedCard
+from payments import saved
+from payments import selectors as payment_selectors
+from payments.models import Errand, GatewayCustomer, Mandate, MandateDebit, SavedCard, SavedMethod
 from promotions import audit as promotion_audit
 from promotions import services as promotions
 from promotions.models import CustomerUses, Offer, OfferAudience, OfferUse
@@ -200,21 +202,107 @@ def test_what_an_order_holds_refuses_the_merge(store: Store, two: None) -> None:
     verified()
 
 
-def test_a_credit_line_means_at_one_provider_and_two_businesses_refuse(store: Store, two: None) -> None:
+def test_a_credit_line_refuses_and_says_what_to_do(store: Store, two: None) -> None:
     line = factories.credit_row(store, 1)
-    assert "credit line" in refusal(store)
+    assert "set its limit to 0" in refusal(store)
+    nothing_moved(store)
     limits = {"total_credit_limit": Decimal(0), "mandate_per_order_limit": Decimal(0)}
     lines.set_limits(store=store, line_id=line.pk, reason="Merged", **limits)
+    assert merge(store) is True
+
+
+@pytest.mark.parametrize(
+    ("of_source", "of_target", "keep", "stays"),
+    [
+        ("Rao", "Sen", False, "Sen"),
+        ("Rao", "Sen", True, "Rao"),
+        ("Rao", None, False, "Rao"),
+        (None, "Sen", True, "Sen"),
+        (None, None, True, None),
+    ],
+)
+def test_staff_say_whose_business_stays(
+    of_source: str | None, of_target: str | None, keep: bool, stays: str | None, store: Store, two: None
+) -> None:
+    for pk, name in ((A, of_source), (B, of_target)):
+        Customer.objects.filter(pk=pk).update(business=name and {"name": name})
+    assert merge_customers(store=store, source_id=A, target_id=B, made_by="grace", keep_business_of_source=keep)
+    assert (Customer.objects.get(pk=B).business or {}).get("name") == stays
+    assert Customer.objects.get(pk=A).business is None
+
+
+def test_cards_that_one_provider_keeps_for_both_are_all_there_afterwards(store: Store, two: None) -> None:
+    card = factories.card_row(store, 1)
+    provider = card.holder.provider
+    own = GatewayCustomer.objects.create(store=store, provider=provider, customer_id=B, reference="other")
+    method = SavedMethod.objects.create(store=store, holder=own, kind="wallet", reference={}, reference_hash="w")
+    assert merge(store) is True
+    found = GatewayCustomer.objects.filter(customer_id=B).order_by("merged")
+    assert [(row.reference, row.merged) for row in found] == [("other", False), (card.holder.reference, True)]
+    assert SavedCard.objects.get().pk == card.pk and SavedMethod.objects.get().pk == method.pk
+    assert saved.holder(store=store, provider=provider, customer_id=B).pk == own.pk  # new ones are kept here
+    shown = payment_selectors.holders(store=store, customer_id=B)
+    assert {kept.pk for row in shown for kept in (*row.cards.all(), *row.methods.all())} == {method.pk, card.pk}
+    assert not Errand.objects.exists()
+    forgotten = saved.forget(store=store, customer_id=B)
+    assert {row.reference for row in forgotten} == {"other", card.holder.reference}
+
+
+def test_a_name_at_a_provider_that_keeps_nothing_is_forgotten_there(store: Store, two: None) -> None:
     card = factories.card_row(store, 1)
     GatewayCustomer.objects.create(store=store, provider=card.holder.provider, customer_id=B, reference="other")
-    assert "cards" in refusal(store)
     card.delete()
-    Customer.objects.update(business={"name": "Ltd"})
-    assert "businesses" in refusal(store)
-    nothing_moved(store)
-    Customer.objects.update(business=None)
     assert merge(store) is True
-    assert GatewayCustomer.objects.get().customer_id == B
+    assert GatewayCustomer.objects.get().reference == "other"
+    assert Errand.objects.get().kind == Errand.Kind.FORGET_CUSTOMER
+
+
+def test_accounts_that_one_provider_opened_for_both_stay_open(store: Store, two: None) -> None:
+    first = bank_account(store, A, "1", type="inbound", provider="demo", is_default=True)
+    second = bank_account(store, B, "2", type="inbound", provider="demo", is_default=True)
+    assert merge(store) is True
+    found = {row.pk: (row.is_default, row.merged) for row in BankAccount.objects.filter(customer_id=B)}
+    assert found == {first.pk: (False, True), second.pk: (True, False)}
+
+
+def test_a_guest_goes_into_an_account_and_never_stays_for_one(store: Store, two: None) -> None:
+    guest = Customer.objects.create(pk="guest", store=store, is_guest=True, business={"name": "Rao"})
+    book.create(store=store, customer_id=guest.pk, data=ADDRESS)
+    book.create(store=store, customer_id=B, data=ADDRESS)
+    book.create(store=store, customer_id=guest.pk, data=ADDRESS | {"address_line1": "Elsewhere 1"})
+    services.add_note(store=store, customer_id=guest.pk, text="Rang twice", author="grace")
+    credit_account(store, "5", B)
+    with pytest.raises(MergeRefused) as refused:
+        merge(store, B, "guest")
+    assert "other way round" in str(refused.value.message)
+    assert merge(store, "guest", B) is True and merge(store, "guest", B) is False
+    lines_of = Address.objects.filter(customer_id=B).values_list("address_line1", flat=True)
+    assert sorted(lines_of) == sorted([ADDRESS["address_line1"], "Elsewhere 1"])  # the same one is there once
+    assert CustomerNote.objects.get().customer_id == B
+    target = Customer.objects.get(pk=B)
+    assert target.business == {"name": "Rao"} and not target.is_guest
+    guest.refresh_from_db()
+    assert (guest.merged_into, guest.business) == (B, None) and guest.erased_at is not None
+    assert not Address.objects.filter(customer_id="guest").exists()
+
+
+def test_who_registers_under_the_id_of_a_merged_guest_is_a_customer_of_their_own(store: Store, two: None) -> None:
+    Customer.objects.create(pk="guest", store=store, is_guest=True)
+    assert merge(store, "guest", B) is True
+    customer = services.create_customer(store=store, customer_id="guest")
+    customer.refresh_from_db()
+    assert (customer.merged_into, customer.erased_at, customer.is_guest) == ("", None, False)
+    credit.grant(store=store, customer_id="guest", amount=Decimal(7), owner="own")
+    balances = dict(Account.objects.filter(kind="credit").values_list("customer_id", "balance"))
+    assert balances == {"guest": Decimal(7)}
+
+
+def test_a_customer_without_users_takes_the_primary_one_over(store: Store, two: None) -> None:
+    services.create_customer(store=store, customer_id="nobody")
+    assert merge(store, A, "nobody") is True
+    assert User.objects.get(pk=A).customer_id == "nobody" and User.objects.get(pk=A).is_primary
+    assert merge(store, B, "nobody") is True
+    assert not User.objects.get(pk=B).is_primary
 
 
 def test_saved_means_mandates_and_debits_move(store: Store, two: None) -> None:
@@ -281,11 +369,10 @@ def test_who_cannot_be_merged(store: Store, other_store: Store, two: None) -> No
     make(other_store, "foreign")
     Customer.objects.create(pk="guest", store=store, is_guest=True)
     Customer.objects.create(pk="gone", store=store, erased_at=timezone.now())
-    services.create_customer(store=store, customer_id="nobody")
     for source, target in (("foreign", B), (A, "foreign"), ("gone", B), (A, "gone"), (A, "unknown")):
         with pytest.raises(CustomerNotFound):
             merge(store, source, target)
-    for source, target in ((A, A), ("guest", B), (A, "guest"), (A, "nobody")):
+    for source, target in ((A, A), (A, "guest")):
         with pytest.raises(MergeRefused):
             merge(store, source, target)
     assert User.objects.get(pk="foreign").customer_id == "foreign"
@@ -354,6 +441,17 @@ def test_staff_search_see_what_moves_and_confirm(store: Store, other_store: Stor
     assert client.get(f"/admin/storefront_customers/customer/{A}/change/").status_code == 200
     assert client.post(address, {"target": B}).status_code == 403
     assert client.get("/admin/storefront_customers/customer/?kind=merged").context["cl"].result_count == 1
+
+
+def test_staff_choose_the_business_that_stays(store: Store, two: None) -> None:
+    Customer.objects.filter(pk=A).update(business={"name": "Rao Spices"})
+    Customer.objects.filter(pk=B).update(business={"name": "Sen Tea"})
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    address = f"/admin/storefront_customers/customer/{A}/merge/"
+    assert "Rao Spices" in client.post(address, {"who": "customer-2"}).content.decode()
+    client.post(address, {"target": B, "keep_business_of_source": "on"})
+    assert Customer.objects.get(pk=B).business == {"name": "Rao Spices"}
 
 
 @pytest.mark.parametrize("granted", [("change_customer",), ("delete_customer",)])
