@@ -9,21 +9,23 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import merging, otp, privacy, selectors, services, uploads
+        from accounts import importing, merging, otp, privacy, selectors, services
         from messaging import consent, secrets
         from storefront import events, provided
         from storefront import privacy as kernel_privacy
+        from storefront.imports import kinds
 
         secrets.register("otp", otp.reveal)
         consent.register(selectors.wants)
+        kinds.register(importing.CustomerImports())
         events.on("sweep", services.purge)
-        events.on("sweep", uploads.sweep)
         events.on("newsletter.changed", services.follow_newsletter)
         events.on("customer.invited", services.send_invitation)
         events.on("customer.merging", merging.lock)
         events.on("customer.merged", merging.move)
         provided.register("account_merge_counts", merging.counts)
         provided.register("customer_ids_of_people", selectors.customer_ids_of_people)
+        provided.register("proved_contacts", selectors.proved_contacts)
         provided.register("people_of_customers", selectors.people_of_customers)
         kernel_privacy.register_people(privacy.AccountPeople())
         kernel_privacy.register("account", privacy.account)

@@ -89,8 +89,5 @@ def security_log(*, store: Store, user_id: str, **_: Any) -> Any:
 
 def messages(*, store: Store, user_id: str, **_: Any) -> Any:
     """What was sent to the contacts that the user proved; two queries."""
-    user = User.objects.filter(store=store, pk=user_id, deleted_at=None).first()
-    if user is None:
-        return None
-    proved = [user.email] * user.is_email_verified + [user.phone] * user.is_phone_verified
+    proved = selectors.proved_contacts(store=store, user_id=user_id)
     return messaging.sent_to(store=store, contacts=proved, limit=MOST)

@@ -20,6 +20,7 @@ class CustomersConfig(AppConfig):
         provided.register("kyc_missing", selectors.kyc_missing)
         kernel_privacy.register("customer", privacy.details)
         kernel_privacy.register("notes", privacy.notes)
+        kernel_privacy.register("invitations", privacy.sent_invitations)
         kernel_privacy.register("addresses", privacy.addresses)
         kernel_privacy.register("documents", privacy.documents)
         kernel_privacy.register("bank_accounts", privacy.bank_accounts)

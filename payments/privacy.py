@@ -22,7 +22,7 @@ def export(*, store: Store, user_id: str, customer_id: str | None) -> dict[str, 
     if customer_id is None:
         return {}
     now = timezone.now()
-    holders = selectors.holders(store=store, customer_id=customer_id)
+    holders = selectors.holders(store=store, customer_id=customer_id, unused_too=True)
     debits = MandateDebit.objects.filter(store=store, customer_id=customer_id).order_by("pk")[:MOST]
     entries = CreditEntry.objects.filter(store=store, line__customer_id=customer_id).order_by("pk")[:MOST]
     line = selectors.credit_line(store=store, customer_id=customer_id)

@@ -43,13 +43,18 @@ def active_provider(*, store: Store, slug: str, field: str) -> PaymentProvider:
 
 
 # --- saved means ------------------------------------------------------------------------------------------------------
-def holders(*, store: Store, customer_id: str) -> list[GatewayCustomer]:
-    """The customer at each provider that the store still uses, with `cards` and `methods` loaded: three queries."""
+def holders(*, store: Store, customer_id: str, unused_too: bool = False) -> list[GatewayCustomer]:
+    """The customer at each provider that the store still uses, with `cards` and `methods` loaded: three queries.
+
+    With `unused_too` also at those that it no longer uses.
+    """
     cards = Prefetch("cards", SavedCard.objects.filter(store=store).order_by("-created_at", "-pk"))
     methods = Prefetch(
         "methods", SavedMethod.objects.filter(store=store).order_by(F("last_used_at").desc(nulls_last=True), "-pk")
     )
-    found = GatewayCustomer.objects.filter(store=store, customer_id=customer_id, provider__active=True)
+    found = GatewayCustomer.objects.filter(store=store, customer_id=customer_id)
+    if not unused_too:
+        found = found.filter(provider__active=True)
     return list(
         found.select_related("provider").prefetch_related(cards, methods).order_by("provider__sort_order", "pk")
     )

@@ -12,7 +12,13 @@ class StorefrontConfig(AppConfig):
         from storefront import (
             checks,  # noqa: F401  registers them
             events,
+            outbox,
+            privacy,
         )
+        from storefront.imports import jobs
         from storefront.staff import trail
 
         events.on("sweep", trail.prune)
+        events.on("sweep", jobs.sweep)
+        privacy.register("access_by_staff", trail.of_customer)
+        outbox.register(jobs.QUEUE, jobs.drain)

@@ -7,11 +7,11 @@ from typing import Any
 from storefront.models import Store
 
 from . import serializers
-from .models import Account, Entry, Member
+from .models import Account, Earning, Entry, Member
 
 
 def collect(*, store: Store, user_id: str, customer_id: str | None) -> dict[str, Any]:
-    """The customer's points and credit with every entry, JSON-ready; {} for who has neither. Three queries."""
+    """The customer's points and credit with every entry, JSON-ready; {} for who has neither. Five queries at most."""
     if not customer_id:
         return {}
     found: dict[str, Any] = {}
@@ -31,8 +31,12 @@ def collect(*, store: Store, user_id: str, customer_id: str | None) -> dict[str,
                 for entry in entries
             ],
         }
-    member = Member.objects.filter(store=store, account__customer_id=customer_id).first() if found else None
+    members = Member.objects.select_related("tier").filter(store=store, account__customer_id=customer_id)
+    member = members.first() if found else None
     if member is not None:
         found["membership_number"] = member.membership_number
         found["joined_at"] = member.joined_at.isoformat()
+        found["tier"] = member.tier.name if member.tier else None
+        earnings = Earning.objects.filter(store=store, account=member.account_id).order_by("pk")
+        found["earnings"] = list(earnings.values("reference", "points", "spent", "placed_at"))
     return found

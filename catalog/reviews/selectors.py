@@ -107,6 +107,10 @@ def tag_line(tags: Sequence[str]) -> str:
 
 
 def exported(*, store: Store, user_id: str, **_: Any) -> list[dict[str, Any]]:
-    """What a shopper wrote, for their own copy of their data: one query."""
+    """What a shopper wrote, for their own copy of their data, with how many pictures and films; two queries."""
     names = ("id", "product_id", "order_number", "rating", "review_text", "name", "status", "created_at")
-    return list(Review.objects.filter(store=store, user_id=user_id).order_by("pk").values(*names))
+    rows = Review.objects.filter(store=store, user_id=user_id).prefetch_related("media").order_by("pk")
+    return [
+        {name: getattr(row, name) for name in names} | {"media": [media.kind for media in row.media.all()]}
+        for row in rows
+    ]

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from messaging.models import Category, ChannelName
 from messaging.secrets import Gone
+from storefront import provided
 from storefront.conf import conf
 from storefront.models import Store
 
@@ -76,8 +78,11 @@ def export_rows(*, store: Store, state: str = "") -> Iterator[tuple[Any, ...]]:
 
 
 def personal_data(*, store: Store, user_id: str, customer_id: str | None) -> list[dict[str, Any]]:
-    """For `storefront.privacy`: the addresses that a shopper subscribed, with their history; two queries."""
-    rows = NewsletterSubscription.objects.filter(store=store, user_id=user_id).exclude(user_id="")
+    """For `storefront.privacy`: the addresses that a shopper subscribed or has proved, with their history; two queries
+    and those for the contacts."""
+    proved = provided.ask("proved_contacts", default=[], store=store, user_id=user_id)
+    theirs = Q(user_id=user_id) & ~Q(user_id="") | Q(email__in=[contact for contact in proved if "@" in contact])
+    rows = NewsletterSubscription.objects.filter(theirs, store=store)
     consents: dict[str, list[dict[str, Any]]] = {}
     for consent in NewsletterConsent.objects.filter(store=store, subscription__in=rows).order_by("pk"):
         consents.setdefault(consent.subscription_id, []).append(

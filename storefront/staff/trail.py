@@ -20,6 +20,7 @@ from storefront.privacy import Person
 
 logger = structlog.get_logger(__name__)
 Action = StaffAccess.Action
+MOST_EXPORTED = 1000
 
 
 def record(*, staff: Any, action: str, row: Any, fields: Iterable[str] = (), customer_id: str | None = None) -> None:
@@ -88,6 +89,12 @@ def customer_of(row: Any) -> str:
     if row._meta.label == "storefront_customers.Customer":
         return str(row.pk)
     return str(getattr(row, "customer_id", "") or "")
+
+
+def of_customer(*, store: Store, customer_id: str | None, **_: Any) -> Any:
+    """For `storefront.privacy`: when staff read or changed what of the customer; who it was is theirs. One query."""
+    rows = StaffAccess.objects.filter(store=store, customer_id=customer_id or "").exclude(customer_id="")
+    return list(rows.order_by("-at").values("action", "kind", "fields", "at")[:MOST_EXPORTED])
 
 
 def prune(*, now: datetime, batch: int, **_: Any) -> None:

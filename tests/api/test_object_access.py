@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.utils import timezone
 
 from catalog.reviews.models import Review
+from customers import invitations
 from customers.models import KycDocumentType
-from storefront import schema
+from storefront import schema, selectors, services
 from storefront.models import Store
 from tests.api import shoppers
 from tests.conftest import Api
@@ -75,6 +78,9 @@ BODIES: dict[str, Any] = {
     "update-document": DOCUMENT,
     "verify-document": DOCUMENT,
 }
+
+
+OWN_REFUSALS: list[tuple[str, int, str]] = []  # operation, status, code: what the owner's own call is refused, and why
 
 
 def _cases() -> list[tuple[str, str, str, set[str]]]:
@@ -148,7 +154,22 @@ def _ended(store: Store) -> Api:
     return api
 
 
+def _with_refresh_token(store: Store) -> Api:
+    """Somebody who sends the token that only refreshing takes."""
+    api = shoppers.registered(store, "refreshing@example.com")
+    api.token = api.refresh_token
+    return api
+
+
+def _with_key(store: Store) -> Api:
+    """A page's own server: the key and no token."""
+    return Api(store, services.create_key(store=store, name="Test").text)
+
+
 STRANGERS: dict[str, Callable[[Store], Api]] = {
+    "nobody": lambda store: Api(store, ""),
+    "a key": _with_key,
+    "a refresh token": _with_refresh_token,
     "a visitor": shoppers.visitor,
     "another shopper": lambda store: shoppers.registered(store, "other@example.com"),
     "a shopper who logged out": _logged_out,
@@ -176,7 +197,8 @@ def _send(api: Api, name: str, method: str, address: str) -> Any:
             **({} if method == "post" else {"content_type": "application/json"}),
         )
     body = BODIES.get(name) if method in ("post", "put", "delete") else None
-    return api.request(method.upper(), address, body)
+    key = {"X_Api_Key": api.key} if api.key and not api.token else {}
+    return api.request(method.upper(), address, body, **key)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
@@ -197,6 +219,84 @@ def test_no_stranger_reads_changes_or_confirms_anything(stranger: str, victim: A
         unknown = _send(caller, name, method, missing)
         assert foreign.status_code in (400, 401, 404), (name, foreign.content)
         assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content), name
+    assert _everything() == before
+
+
+def test_the_owners_own_calls_are_no_refusals(victim: Api, store: Store) -> None:
+    """What the others prove nothing without: each of these calls would work if only it were the owner's."""
+    refused = []
+    for name, method, path, parameters in _cases():
+        address = path
+        for parameter in parameters:
+            address = address.replace(f"{{{parameter}}}", _foreign(parameter, path, victim))
+        with transaction.atomic():
+            answer = _send(victim, name, method, address)
+            transaction.set_rollback(True)
+        selectors.forget()
+        if answer.status_code != 200:
+            refused.append((name, answer.status_code, answer.json()["code"]))
+    assert sorted(refused) == sorted(OWN_REFUSALS), refused
+
+
+def test_under_an_own_id_nothing_of_somebody_else_is_found(victim: Api, store: Store) -> None:
+    """Where a path names two things, the first is the caller's own and the second somebody else's."""
+    caller = shoppers.registered(store, "other@example.com")
+    before = _everything()
+    nested = [case for case in _cases() if len(case[3]) > 1]
+    assert {name for name, *_rest in nested} >= {"get-address-detail", "delete-document", "update-bank-account"}
+    for name, method, path, parameters in nested:
+        first, *others = sorted(parameters, key=path.index)
+        own = path.replace(f"{{{first}}}", caller.user_id)
+        address = missing = own
+        for parameter in others:
+            address = address.replace(f"{{{parameter}}}", _foreign(parameter, path, victim))
+            missing = missing.replace(f"{{{parameter}}}", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        foreign, unknown = _send(caller, name, method, address), _send(caller, name, method, missing)
+        assert foreign.status_code in (400, 404), (name, foreign.content)
+        assert (foreign.status_code, foreign.content) == (unknown.status_code, unknown.content), name
+    assert _everything() == before
+
+
+def test_ids_in_a_body_find_nothing_of_somebody_else(victim: Any, store: Store) -> None:
+    caller = shoppers.registered(store, "other@example.com")
+    product = Review.objects.get().product_id
+    item = {"product_id": product, "variant_id": None, "quantity": 1}
+    cart = caller.post("/carts", {"items": [item]}).json()["content"]["cart"]["id"]
+    before = _everything()
+
+    def addressed(pk: str) -> Any:
+        return caller.post(f"/carts/{cart}/address", {"billing_address_id": pk, "shipping_address_id": pk})
+
+    def options(pk: str) -> Any:
+        return caller.post("/carts/fulfillment-options", {"cart_id": pk})
+
+    def coupons(pk: str) -> Any:
+        return caller.get(f"/coupons?cart_id={pk}")
+
+    for call, foreign in ((addressed, victim.address_id), (options, victim.cart_id), (coupons, victim.cart_id)):
+        found, unknown = call(foreign), call("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        assert (found.status_code, found.content) == (unknown.status_code, unknown.content), call
+    assert addressed(victim.address_id).status_code in (400, 404)
+    assert _everything() == before
+
+
+def test_a_colleague_sees_the_customers_things_and_not_the_account(victim: Any, store: Store) -> None:
+    """A further user of the same customer: what is the customer's is theirs too, the other user's account is not."""
+    invitations.invite(
+        store=store, customer_id=victim.user_id, contact="colleague@example.com", invited_by="x", now=timezone.now()
+    )
+    colleague = shoppers.registered(store, "colleague@example.com")
+    book = f"/customers/{victim.user_id}/addresses/{victim.address_id}"
+    assert colleague.get(book).status_code == 200
+    before = _everything()
+    for name, method, path, parameters in _cases():
+        if "user_id" not in parameters and not path.startswith("/auth/user/"):
+            continue
+        address = path
+        for parameter in parameters:
+            address = address.replace(f"{{{parameter}}}", _foreign(parameter, path, victim))
+        assert _send(colleague, name, method, address).status_code in (400, 401, 404), name
+    assert colleague.get(f"/carts/{victim.cart_id}").status_code == 404
     assert _everything() == before
 
 

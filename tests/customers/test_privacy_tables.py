@@ -1,0 +1,138 @@
+"""Every table that holds anything of a shopper is read by their export and seen to by erasing.
+
+The tables are found in the models: a new one that names a person, or hangs on a row that does, fails here until its app
+exports it (`storefront.privacy.register`) or this file says why it need not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from catalog.reviews.models import Review, ReviewMedia
+from customers import book, invitations, services
+from customers.models import (
+    AuthorizedSeller,
+    BankAccount,
+    Document,
+    DocumentEvent,
+    KycDocumentType,
+    Segment,
+    SegmentMember,
+    Seller,
+)
+from engagement.newsletter import services as newsletter
+from payments import credit as lines
+from payments.models import GatewayCustomer, MandateDebit
+from storefront import crypto, privacy
+from storefront.addresses import cleaned
+from storefront.models import CustomerGroup, Store
+from tests.api import shoppers
+from tests.catalog.factories import make_product
+from tests.conftest import Api
+from tests.customers.conftest import ADDRESS
+from tests.payments import factories
+from tests.wallets.conftest import make_programme, points_account
+from wallets.models import Earning
+from wallets.services import credit
+
+pytestmark = pytest.mark.django_db
+NAMES = {
+    "customer", "customer_id", "user", "user_id", "anonymous_id", "to", "contact", "email", "phone", "address_line1",
+}  # fmt: skip
+# Tables that name a person, or hang on one that does, and are not in the export.
+NOT_EXPORTED = {
+    "storefront.StockLocation": "the phone is the shop's own",
+    "storefront_accounts.RefreshToken": "keyed hashes of tokens; their session is exported",
+    "storefront_accounts.OtpChallenge": "keyed hashes; the contact goes when the code does, minutes later",
+    "storefront_engagement.AnalyticsErasure": "says that somebody was erased",
+    "storefront_engagement.FunnelVisitor": "counts of the days on which the exported events happened",
+    "storefront_messaging.MessageAttempt": "what a provider answered; the message is exported",
+    "storefront_promotions.CustomerUses": "a count of the exported uses",
+    "storefront_wallets.Hold": "what an unpaid order holds, for minutes; the order's own",
+    "storefront_wallets.GiftCard": "a card belongs to whoever holds its code; it names nobody",
+    "storefront_wallets.CreditAccount": "another view of Account",
+    "storefront_payments.CreditHold": "what an unpaid order holds, for minutes; the order's own",
+}
+
+
+def _concrete() -> list[type[models.Model]]:
+    return [model for model in apps.get_models() if model._meta.app_label.partition("_")[0] == "storefront"]
+
+
+def _personal() -> set[type[models.Model]]:
+    found = {model for model in _concrete() if NAMES & {field.name for field in model._meta.fields}}
+    while True:
+        more = {
+            model
+            for model in _concrete()
+            if any(field.related_model in found for field in model._meta.fields if field.is_relation)
+        }
+        if more <= found:
+            return found
+        found |= more
+
+
+@pytest.fixture
+def everything(store: Store, configure: Any) -> Api:
+    """Somebody of whom every table knows something."""
+    configure(OTP_DEBUG=True)
+    who = shoppers.registered(store, "asha@example.com")
+    pk, now = who.user_id, timezone.now()
+    customer: dict[str, Any] = {"store": store, "customer_id": pk}
+    trade = CustomerGroup.objects.create(store=store, name="Trade", slug="trade")
+    services.set_group(store=store, customer_id=pk, group=trade)
+    book.add(**customer, content=cleaned(store=store, data=ADDRESS), wished={}, now=now)
+    services.add_note(**customer, text="Likes tea", author="grace")
+    kind = KycDocumentType.objects.create(store=store, title="Licence", kind="other")
+    document = Document.objects.create(**customer, type=kind, number_encrypted=crypto.encrypt("L-77"))
+    DocumentEvent.objects.create(**customer, document_id=document.pk, kind=DocumentEvent.Kind.SUBMITTED)
+    BankAccount.objects.create(
+        **customer, type="outbound", account_name="A", number_encrypted=crypto.encrypt("501000123456"), number_hash="x", last4="1234",
+        ifsc_code="HDFC0000123", bank_name="HDFC",
+    )  # fmt: skip
+    SegmentMember.objects.create(**customer, segment=Segment.objects.create(store=store, name="Friends"))
+    seller = Seller.objects.create(store=store, trade_name="Weavers", legal_name="W")
+    AuthorizedSeller.objects.create(**customer, seller=seller)
+    invitations.invite(**customer, contact="ravi@example.com", invited_by="grace", now=now)
+    who.put(f"/auth/user/{pk}", {"notification_preferences": {"promotional": {"email": True}}})
+    product = make_product(store, name="Tea")
+    review = Review.objects.create(store=store, product=product, user_id=pk, order_number="O-1", rating=4)
+    ReviewMedia.objects.create(store=store, review=review)
+    newsletter.subscribe(store=store, email="asha@example.com")
+    who.post("/carts", {"items": [{"product_id": product.pk, "variant_id": None, "quantity": 1}]})
+    who.post(f"/wishlist/{pk}", {"product_id": product.pk, "variant_id": None})
+    credit.grant(**customer, amount=Decimal(50))
+    make_programme(store)
+    account = points_account(store, 10, pk)
+    Earning.objects.create(
+        store=store, account=account, owner="o", reference="O-1", points=5, spent=1, savings=0, placed_at=now
+    )
+    holder = factories.card_row(store, 1).holder
+    GatewayCustomer.objects.filter(pk=holder.pk).update(customer_id=pk)
+    debit = factories.debit_row(store, 2)
+    type(debit.mandate).objects.filter(pk=debit.mandate_id).update(customer_id=pk)
+    MandateDebit.objects.filter(pk=debit.pk).update(customer_id=pk)
+    lines.open_line(store=store, customer_id=pk)
+    return who
+
+
+def _tables(queries: CaptureQueriesContext, words: str) -> set[str]:
+    return {name for query in queries for name in re.findall(rf'(?:{words}) "(\w+)"', query["sql"])}
+
+
+def test_an_export_reads_every_table_that_holds_something_of_the_shopper(store: Store, everything: Api) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        found = privacy.export(store=store, user_id=everything.user_id, customer_id=everything.user_id)
+    json.dumps(found, default=str)
+    read = _tables(queries, "FROM|JOIN")
+    personal = {model._meta.label: model._meta.db_table for model in _personal()}
+    assert {label for label, table in personal.items() if table not in read} == set(NOT_EXPORTED)
