@@ -136,3 +136,41 @@ def test_an_export_reads_every_table_that_holds_something_of_the_shopper(store: 
     read = _tables(queries, "FROM|JOIN")
     personal = {model._meta.label: model._meta.db_table for model in _personal()}
     assert {label for label, table in personal.items() if table not in read} == set(NOT_EXPORTED)
+
+
+# Tables that keep rows with an erased shopper's id: empty ones, ledgers, and the records of what happened.
+KEPT = {
+    "storefront.StaffAccess": "who of the staff did what, without its content",
+    "storefront_accounts.User": "emptied: orders name it",
+    "storefront_accounts.Session": "ended; ids and times only, gone 30 days after they would have expired",
+    "storefront_accounts.SecurityEvent": "ids and words only, gone after SECURITY_EVENT_DAYS",
+    "storefront_engagement.AnalyticsErasure": "says that somebody was erased",
+    "storefront_payments.Mandate": "revoked and emptied: debits name it",
+    "storefront_payments.MandateDebit": "bookkeeping",
+    "storefront_payments.CreditLine": "bookkeeping",
+    "storefront_wallets.Account": "bookkeeping",
+    "storefront_wallets.CreditAccount": "another view of Account",
+}
+
+
+def test_no_table_keeps_a_row_of_an_erased_shopper_but_for_a_reason(store: Store, everything: Api) -> None:
+    pk = everything.user_id
+    (person,) = privacy.find(store=store, who=pk)
+
+    def named() -> set[str]:
+        found = set()
+        for model in _personal():
+            fields = [
+                field for field in model._meta.fields if field.name in {"customer", "customer_id", "user", "user_id"}
+            ]
+            if any(model._base_manager.filter(**{field.attname: pk}).exists() for field in fields):
+                found.add(model._meta.label)
+        return found
+
+    before = named()
+    privacy.erase(store=store, person=person, now=timezone.now())
+    assert named() - set(KEPT) == set()
+    assert len(before - set(KEPT)) > 10  # the shopper was in all of these
+    assert privacy.export(store=store, user_id=pk, customer_id=pk).keys() <= {
+        "access_by_staff", "payments", "security_log", "sessions", "wallets",
+    }  # fmt: skip
