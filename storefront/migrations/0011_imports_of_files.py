@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0009_staff_access'),
+        ('storefront', '0010_idempotency_of_calls_that_ask_others'),
     ]
 
     operations = [

@@ -6,8 +6,8 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0010_imports_of_files'),
-        ('storefront_catalog', '0013_pictures_know_their_source'),
+        ('storefront', '0011_imports_of_files'),
+        ('storefront_catalog', '0014_reservations_give_back'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('storefront', '0010_imports_of_files'),
-        ('storefront_payments', '0002_order_ledger_and_refuse_half_limits'),
+        ('storefront_payments', '0003_orders_give_back_credit'),
     ]
 
     operations = [
