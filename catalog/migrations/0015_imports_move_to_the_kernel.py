@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0011_imports_of_files'),
+        ('storefront', '0012_imports_of_files'),
         ('storefront_catalog', '0014_reservations_give_back'),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0011_imports_of_files'),
+        ('storefront', '0012_imports_of_files'),
         ('storefront_customers', '0005_remember_merged_customers'),
     ]
 

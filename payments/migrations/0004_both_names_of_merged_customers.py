@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0011_imports_of_files'),
+        ('storefront', '0012_imports_of_files'),
         ('storefront_payments', '0003_orders_give_back_credit'),
     ]
 

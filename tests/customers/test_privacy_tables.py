@@ -59,7 +59,6 @@ NOT_EXPORTED = {
     "storefront_promotions.CustomerUses": "a count of the exported uses",
     "storefront_wallets.Hold": "what an unpaid order holds, for minutes; the order's own",
     "storefront_wallets.GiftCard": "a card belongs to whoever holds its code; it names nobody",
-    "storefront_wallets.CreditAccount": "another view of Account",
     "storefront_payments.CreditHold": "what an unpaid order holds, for minutes; the order's own",
 }
 
@@ -152,7 +151,6 @@ KEPT = {
     "storefront_payments.MandateDebit": "bookkeeping",
     "storefront_payments.CreditLine": "bookkeeping",
     "storefront_wallets.Account": "bookkeeping",
-    "storefront_wallets.CreditAccount": "another view of Account",
 }
 
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('storefront', '0010_idempotency_of_calls_that_ask_others'),
+        ('storefront', '0011_staff_by_store'),
     ]
 
     operations = [
