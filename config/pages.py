@@ -42,10 +42,11 @@ urlpatterns = [
     path("", landing, name="landing"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", site.urls),
+    path("health", RedirectView.as_view(pattern_name="ready")),
     path("health/live", health.live, name="live"),
     path("health/ready", health.ready, name="ready"),
     path("api/schema", openapi_document, name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema", template_name="config/swagger.html"), name="docs"),
     path(
         "docs/redoc", SpectacularRedocView.as_view(url_name="schema", template_name="config/redoc.html"), name="redoc"
     ),

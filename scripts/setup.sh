@@ -38,7 +38,8 @@ count=$(grep -c '^[a-z0-9].*==' "$wanted")
 say "Installing $count pinned packages from $wanted (a minute or two, once)"
 started=$(date +%s)
 rm -f .venv/.installed-*
-if ! .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-warn-script-location \
+# What is never imported need not be compiled; the rest is when it is first used.
+if ! .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-warn-script-location --no-compile \
   --require-hashes -r "$wanted"; then
   say "The packages could not be installed; see above. Nothing else was changed: run the same command again."
   exit 1

@@ -71,6 +71,16 @@ def decrypt(token: str) -> str:
         raise ValueError("No live key opens this value.") from error
 
 
+def renewed(token: str) -> str | None:
+    """The same under the newest key; None when it is under it already. Raises ValueError when no live key opens it."""
+    newest = Fernet(base64.urlsafe_b64encode(derived_keys("encryption")[0]))
+    try:
+        newest.decrypt(token.encode())
+    except InvalidToken:
+        return encrypt(decrypt(token))
+    return None
+
+
 class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
     """JSON encrypted at rest (Fernet; keys rotate through SECRET_KEY_FALLBACKS). Cannot be searched."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -16,6 +17,7 @@ from rest_framework import serializers
 from storefront import contract
 from storefront.api import Access, StoreViewSet
 from storefront.contract import Operation
+from storefront.descriptions import INTRODUCTION, OPERATIONS, PARAMETERS, REFUSALS, TAGS
 
 BASE = "/api/v1/{store_id}/storefront"
 COMPLETE_TAGS = (
@@ -32,17 +34,24 @@ COMPLETE_TAGS = (
     "wishlist",
 )  # modules of which every operation must be served
 
-_REFUSALS = {
-    "400": "Bad Request",
-    "401": "Unauthorized",
-    "404": "Not Found",
-    "405": "Method Not Allowed",
-    "406": "Not Acceptable",
-    "409": "Conflict: the first call with this Idempotency-Key still runs",
-    "413": "Body Too Large",
-    "415": "Unsupported Media Type",
-    "429": "Too Many Requests",
-    "503": "Temporarily Unavailable",
+TAKE_A_KEY = (  # operations that make something: with the same Idempotency-Key they make it once (D-63)
+    "create-address",
+    "create-bank-account",
+    "create-cart",
+    "create-customer",
+    "create-customer-mandate",
+    "create-document",
+    "create-product-review",
+    "pause-customer-mandate",
+    "resume-customer-mandate",
+    "revoke-customer-mandate",
+)
+_NAME = {"type": ["string", "null"]}
+_ALSO_READ: dict[str, dict[str, Any]] = {  # inputs that we read beyond the contract's
+    "create-cart": {"customer_note": {"type": ["string", "null"]}},
+    "redeem-gift-card": {"pin": {"type": ["string", "null"], "description": "Of cards that have one."}},
+    "register-with-email": {"country_code": {"type": ["string", "null"]}},
+    "register-with-password": {"first_name": _NAME, "last_name": _NAME},
 }
 
 
@@ -54,16 +63,13 @@ class ContractSchema(AutoSchema):
         if operation is None:
             return None
         facts = copy.deepcopy(operation.facts)
-        for status, description in _REFUSALS.items():
-            facts["responses"].setdefault(status, {"description": description})
-            facts["responses"][status] = {
-                "description": description,
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-            }
-            if status in ("429", "503"):
-                facts["responses"][status]["headers"] = {
-                    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}
-                }
+        given = set(facts["responses"]) - {"200"}
+        has_body = "requestBody" in facts
+        for status in REFUSALS:
+            possible = {"409": operation.id in TAKE_A_KEY, "413": has_body, "415": has_body}.get(status, True)
+            if possible or status in given:
+                facts["responses"][status] = {"$ref": f"#/components/responses/{_answer_name(status)}"}
+        _tell(facts)
         _extend(facts)
         return facts
 
@@ -92,10 +98,49 @@ def _extend(facts: dict[str, Any]) -> None:
                 },
             ]
         }
-    if facts["operationId"] == "create-cart":  # D-63, D-19
-        facts.setdefault("parameters", []).append(
-            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string"}}
-        )
+    if facts["operationId"] in TAKE_A_KEY:  # D-63, D-19
+        facts.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    """The words of an operation, what its parameters mean, and an example of its body."""
+    told = OPERATIONS[facts["operationId"]]
+    words = (
+        {"summary": told.summary, "description": told.description} if told.description else {"summary": told.summary}
+    )
+    rest = {**facts}
+    facts.clear()
+    facts |= {"operationId": rest.pop("operationId"), **words, **rest}
+    for parameter in facts.get("parameters", ()):
+        _tell_parameter(parameter)
+    for body in facts.get("requestBody", {}).get("content", {}).values():
+        if also := _ALSO_READ.get(facts["operationId"]):
+            body["schema"] = {"allOf": [body["schema"], {"type": "object", "properties": copy.deepcopy(also)}]}
+        if told.example is not None:
+            body["example"] = copy.deepcopy(told.example)
+
+
+def _tell_parameter(parameter: dict[str, Any]) -> None:
+    if description := PARAMETERS.get(parameter.get("name", "")):
+        parameter.setdefault("description", description)
+
+
+def _answer_name(status: str) -> str:
+    return HTTPStatus(int(status)).phrase.title().replace(" ", "")
+
+
+def _answers() -> dict[str, Any]:
+    """The refusals of all operations, once."""
+    found: dict[str, Any] = {}
+    for status, (description, example) in REFUSALS.items():
+        answer = {
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "example": example}},
+        }
+        if status in ("429", "503"):
+            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+        found[_answer_name(status)] = answer
+    return found
 
 
 def find(method: str, path: str) -> Operation | None:
@@ -128,6 +173,18 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
             "required": ["message", "success", "code"],
         }
     }
+    components["responses"] = _answers()
+    components["parameters"] = {
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "description": PARAMETERS["Idempotency-Key"],
+        }
+    }
+    components["securitySchemes"]["AccessToken"]["description"] = "A visitor's or a shopper's, from `/auth/…`."
+    components["securitySchemes"]["ApiKey"]["description"] = "The store's publishable key; pages may show it."
     waiting = list(_references(paths))
     while waiting:
         kind, name = waiting.pop().removeprefix("#/components/").split("/")
@@ -135,15 +192,19 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
         if name not in section:
             section[name] = copy.deepcopy(source["components"][kind][name])
             waiting += list(_references(section[name]))
+    for parameter in components["parameters"].values():
+        _tell_parameter(parameter)
     for section in components.values():
         for name in sorted(section):
             section[name] = section.pop(name)
+    used = {tag for methods in paths.values() for facts in methods.values() for tag in facts["tags"]}
     store_id = "demo"
     if request is not None:
         store_id = request.GET.get("store_id") or store_id
     return {
         "openapi": result["openapi"],
-        "info": result["info"],
+        "info": {**result["info"], "description": INTRODUCTION.strip()},
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items() if name in used],
         "servers": [{"url": BASE, "variables": {"store_id": {"default": store_id}}}],
         "paths": paths,
         "components": components,

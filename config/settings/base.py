@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+from config.environment import Env
 from storefront.conf import DEFAULT_LIMITS
 from storefront.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-env = environ.Env()
+env = Env()
 
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 DEBUG = False
@@ -90,7 +91,9 @@ TEMPLATES = [
 # --- database -------------------------------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", default="")
 if DATABASE_URL:
-    _database = env.db_url_config(DATABASE_URL)
+    _database = env.address("DATABASE_URL", env.db_url_config)
+    if _database.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured("DATABASE_URL must name PostgreSQL: postgres://user:password@host:5432/name")
     _database["ENGINE"] = "config.database.postgresql"
     _database["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=None)  # None: a connection a thread, kept
     _database["CONN_HEALTH_CHECKS"] = False  # a broken connection is replaced when it shows, without asking each time
@@ -237,7 +240,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a rule of many products is a form of m
 # --- mail -----------------------------------------------------------------------------------------------------------
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
-    vars().update(env.email_url_config(EMAIL_URL))
+    vars().update(env.address("EMAIL_URL", env.email_url_config))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="shop@localhost")
 
 # --- logs -----------------------------------------------------------------------------------------------------------
@@ -256,7 +259,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["storefront.schema.finish"],
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": True, "displayOperationId": True},
+    "SWAGGER_UI_SETTINGS": {
+        "deepLinking": True,
+        "persistAuthorization": True,
+        "displayOperationId": True,
+        "filter": True,
+    },
 }
 
 # --- back office ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config.settings.base import *  # noqa: F403
 from config.settings.base import SECRET_KEY, STOREFRONT, VAR_DIR, env
 from storefront.logs import logging_config
@@ -26,7 +28,13 @@ def _own_key(path: Path) -> str:
     return path.read_text().strip()
 
 
-SECRET_KEY = SECRET_KEY or _own_key(VAR_DIR / "secret_key")
+try:
+    SECRET_KEY = SECRET_KEY or _own_key(VAR_DIR / "secret_key")
+    (VAR_DIR / "static").mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise ImproperlyConfigured(
+        f"Nothing can be kept in {VAR_DIR} ({error.strerror}). Name another folder: VAR_DIR=$HOME/storefront make run"
+    ) from error
 STOREFRONT = STOREFRONT | {
     "OTP_DEBUG": env.bool("OTP_DEBUG", default=True),
     "SANDBOX_INBOX": True,
@@ -39,4 +47,3 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
-(VAR_DIR / "static").mkdir(parents=True, exist_ok=True)

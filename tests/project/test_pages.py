@@ -21,6 +21,10 @@ def test_the_landing_page_leads_everywhere(client: Client) -> None:
         assert client.get(address).status_code in {200, 302, 503}, address
 
 
+def test_health_without_a_word_is_readiness(client: Client) -> None:
+    assert client.get("/health")["Location"] == "/health/ready"
+
+
 @pytest.mark.parametrize("address", ["/docs", "/docs/redoc"])
 def test_documentation_needs_no_network(client: Client, address: str) -> None:
     answer = client.get(address)

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=os.environ.get("HOST_ADDRESS", "127.0.0.1"))
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
-        parser.add_argument("--workers", type=int, help="web processes (WEB_WORKERS)")
-        parser.add_argument("--threads", type=int, default=int(os.environ.get("WEB_THREADS") or 8))
+        parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or "8000", help="PORT, or 8000")
+        parser.add_argument("--workers", type=int, default=os.environ.get("WEB_WORKERS") or None, help="web processes")
+        parser.add_argument("--threads", type=int, default=os.environ.get("WEB_THREADS") or "8", help="of each process")
         parser.add_argument("--no-demo", action="store_true", help="leave the demo store alone")
 
     def handle(self, *, host: str, port: int, workers: int | None, threads: int, no_demo: bool, **_: Any) -> None:
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         if not distributed:
             workers = 1  # the thread that drains the outbox, and the counters of the brakes, are this process's own
         elif workers is None:
-            workers = int(os.environ.get("WEB_WORKERS") or 2)
+            workers = 2
         children = [
             Child(
                 "web",
@@ -123,6 +123,12 @@ class Command(BaseCommand):
 
 def _embedded() -> str:
     return f"{connection.display_name}, without a broker: queues are worked off in the server"
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ArgumentTypeError(f"{text!r} is no port. Use a number from 1 to 65535, such as PORT=9000 make run")
+    return int(text)
 
 
 def _require_free(host: str, port: int) -> None:
