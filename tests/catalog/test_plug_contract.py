@@ -47,3 +47,13 @@ class TestDefaultCatalog(CatalogContract):
     def withdraw(self, product_id: str) -> None:
         Product.objects.filter(pk=product_id).update(active=False)
         services.publish(store=self.store, product_ids=[product_id])
+
+
+class TestOfAShopWithoutSizes(TestDefaultCatalog):
+    """The contract asks no shop for variants that it does not have."""
+
+    varies = False
+
+    def put(self, ware: Ware) -> Sequence[Sku]:
+        assert not ware.sizes
+        return super().put(ware)
