@@ -35,8 +35,8 @@ SOURCE = "storefront"  # holds the libraries' texts, too
 
 # Files whose texts are read by staff, by shop developers or by nobody.
 STAFF = re.compile(
-    r"/migrations/|/management/|/admin/|/admin_base/|/staff/|/transfer/|/testing|/places\.py|/[a-z_]*admin[a-z_]*\.py"
-    r"|/(apps|bulk|bulk_pages|checks|exporting|import_pages|importing|ledger|merging|models|panels|providers|tester)\.py"
+    r"/migrations/|/management/|/admin/|/admin_base/|/staff/|/transfer/|/imports/|/testing|/places\.py|/[a-z_]*admin[a-z_]*\.py"
+    r"|/(apps|bulk|bulk_pages|checks|exporting|importing|ledger|merging|models|panels|providers|tester)\.py"
     r"|/(public/forms|catalog/stock|messaging/services|payments/credit|promotions/rules|promotions/services)\.py"
     r"|/storefront/(outbox|services)\.py"
 )

@@ -16,11 +16,11 @@ from django.forms import BaseForm, ModelChoiceField
 from django.test import Client
 from django.urls import reverse
 
-from catalog.transfer import jobs
 from promotions.models import Coupon
 from storefront import scope, services
 from storefront.admin_base import site
 from storefront.errors import StoreNotFound
+from storefront.imports import jobs
 from storefront.models import CountryState, Pincode, StaffStores, Store
 from storefront.scope import StoreManager
 from storefront.selectors import forget
@@ -157,7 +157,16 @@ def _facts(row: Any) -> Any:
 # --- pages of apps --------------------------------------------------------------------------------------------------
 def _import(shop: Store) -> Any:
     file = BytesIO(b"product,sku,name\nz-1,Z-1,Elsewhere Emporium tea\n,,\n")
-    return jobs.begin(store=shop, file=file, name=f"{NAME}.csv", format="csv", dry_run=True, made_by=NAME, upload=True)
+    return jobs.begin(
+        kind="products",
+        store=shop,
+        file=file,
+        name=f"{NAME}.csv",
+        format="csv",
+        dry_run=True,
+        made_by=NAME,
+        upload=True,
+    )
 
 
 def _coupon(shop: Store) -> Any:
