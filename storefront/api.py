@@ -100,11 +100,9 @@ class StoreViewSet(ViewSetMixin, APIView):
         self.args, self.kwargs, self.headers = args, kwargs, {}
         method = (request.method or "").lower()
         self.action = self.action_map.get(method) if method in self.http_method_names else None
+        context: dict[str, Any] = {"view": self, "args": args, "kwargs": kwargs}
         asked = self.request = Request(
-            request,
-            parsers=self.get_parsers(),
-            negotiator=_NEGOTIATION,
-            parser_context={"view": self, "args": args, "kwargs": kwargs},
+            request, parsers=self.get_parsers(), negotiator=_NEGOTIATION, parser_context=context
         )
         response: HttpResponseBase
         try:
@@ -113,7 +111,12 @@ class StoreViewSet(ViewSetMixin, APIView):
             response = handler(asked, *args, **kwargs)
         except Exception as exc:
             response = self.handle_exception(exc)
-        return self.finalize_response(asked, response)
+        response = self.finalize_response(asked, response)
+        # DRF ties a view to its own handlers, and its request to both. Untied, they go at once; as they are, all that
+        # belongs to a request, its body too, stays until the collector comes by, and that comes by the more often.
+        context.clear()
+        self.__dict__.clear()
+        return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         accept = request.META.get("HTTP_ACCEPT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.db import OperationalError
 
 from storefront import services, wire
+from storefront.api import StoreViewSet
 from storefront.errors import MalformedBody
 from storefront.models import Store
 from tests.conftest import Api
@@ -20,6 +22,20 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.kernel.urls")]
 def test_a_success_is_the_envelope_around_the_content(api: Api) -> None:
     body = api.post("/echo", {"name": "tea"}).json()
     assert body == {"message": "Done.", "success": True, "content": {"name": "tea"}}
+
+
+def test_a_request_leaves_nothing_for_the_garbage_collector(api: Api) -> None:
+    def views() -> int:
+        return sum(issubclass(type(found), StoreViewSet) for found in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = views()
+        assert api.post("/echo", {"name": "tea"}).status_code == 200
+        assert views() == before
+    finally:
+        gc.enable()
 
 
 def test_an_answer_without_content_has_no_such_key(api: Api) -> None:
