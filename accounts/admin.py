@@ -36,6 +36,7 @@ from storefront.staff import trail
 from . import services
 from .importing import COLUMNS, CustomerImports
 from .models import MEDIA, TOPICS, ConsentRecord, OtpChallenge, SecurityEvent, Session, User
+from .selectors import UNCLAIMED
 
 IMPORT_PAGES = pages.ImportPages(
     kind=CustomerImports.name,
@@ -50,7 +51,13 @@ IMPORT_PAGES = pages.ImportPages(
     columns=COLUMNS,
     permissions=("storefront_accounts.add_user", "storefront_accounts.change_user"),
 )
-STATES = {_("Active"): "success", _("Deactivated"): "warning", _("Deleted"): "danger", _("Ended"): "danger"}
+STATES = {
+    _("Active"): "success",
+    _("Imported, nobody's yet"): "info",
+    _("Deactivated"): "warning",
+    _("Deleted"): "danger",
+    _("Ended"): "danger",
+}
 
 
 class UserStateFilter(DropdownFilter):
@@ -58,11 +65,17 @@ class UserStateFilter(DropdownFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("active", _("Active")), ("deactivated", _("Deactivated")), ("deleted", _("Deleted"))]
+        return [
+            ("active", _("Active")),
+            ("unclaimed", _("Imported, nobody's yet")),
+            ("deactivated", _("Deactivated")),
+            ("deleted", _("Deleted")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         wanted = {
-            "active": Q(deactivated_at=None, deleted_at=None),
+            "active": Q(deactivated_at=None, deleted_at=None) & ~UNCLAIMED,
+            "unclaimed": Q(deactivated_at=None, deleted_at=None) & UNCLAIMED,
             "deactivated": Q(deactivated_at__isnull=False, deleted_at=None),
             "deleted": Q(deleted_at__isnull=False),
         }
@@ -168,7 +181,9 @@ class UserAdmin(_Steps, StoreModelAdmin):
     def state(self, user: User) -> Any:
         if user.deleted_at:
             return _("Deleted")
-        return _("Deactivated") if user.deactivated_at else _("Active")
+        if user.deactivated_at:
+            return _("Deactivated")
+        return _("Imported, nobody's yet") if user.unclaimed else _("Active")
 
     @display(description=_("Customer"))
     def customer_link(self, user: User) -> str:

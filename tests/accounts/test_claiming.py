@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -229,6 +231,22 @@ def test_an_imported_user_joins_the_customer_that_invited_them(store: Store, ent
     assert enter(EMAIL).user_id == user.pk
     user.refresh_from_db()
     assert (user.customer_id, user.is_primary) == (firm.pk, False)
+
+
+@database
+def test_staff_see_who_has_not_claimed_their_account(store: Store, enter: Enter) -> None:
+    imported(store, "waiting", email="waiting@example.com", phone="")
+    imported(store)
+    enter(EMAIL)
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("grace", password="x"))
+    page = "/admin/storefront_accounts/user/"
+    found = {
+        state: [row.pk for row in client.get(f"{page}?state={state}").context["cl"].queryset]
+        for state in ("unclaimed", "active")
+    }
+    assert found == {"unclaimed": ["waiting"], "active": ["imported"]}
+    assert "nobody" in client.get(page).content.decode()
 
 
 @database

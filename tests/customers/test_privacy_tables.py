@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -41,10 +42,21 @@ from tests.conftest import Api
 from tests.customers.conftest import ADDRESS
 from tests.payments import factories
 from tests.wallets.conftest import make_programme, points_account
+from wallets import selectors as wallet_selectors
 from wallets.models import Earning
 from wallets.services import credit
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _fresh_programmes() -> Iterator[None]:
+    """What this process remembers of loyalty programmes outlives a rolled-back database."""
+    wallet_selectors.forget()
+    yield
+    wallet_selectors.forget()
+
+
 NAMES = {
     "customer", "customer_id", "user", "user_id", "anonymous_id", "to", "contact", "email", "phone", "address_line1",
 }  # fmt: skip
@@ -64,7 +76,8 @@ NOT_EXPORTED = {
 
 
 def _concrete() -> list[type[models.Model]]:
-    return [model for model in apps.get_models() if model._meta.app_label.partition("_")[0] == "storefront"]
+    ours = [model for model in apps.get_models() if model._meta.app_label.partition("_")[0] == "storefront"]
+    return [model for model in ours if not model._meta.proxy]
 
 
 def _personal() -> set[type[models.Model]]:
