@@ -1,7 +1,7 @@
 # Everything a newcomer types. Needs Python 3.11 or newer and make; the rest is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format lock messages clean
+.PHONY: help run test check bench figures format lock messages clean
 export PORT
 
 PYTHON := .venv/bin/python
@@ -24,6 +24,11 @@ check: ## Style, types, layers, migrations, deployment settings, OpenAPI documen
 bench: ## Measure requests per second, latencies and SQL statements
 	@sh scripts/setup.sh requirements-dev.txt
 	@exec $(PYTHON) -m benchmarks $(ARGS)
+
+figures: ## Measure everything on SQLite, and on PostgreSQL where BENCH_DATABASE_URL names one, for docs/benchmarks.md
+	@sh scripts/setup.sh requirements-dev.txt
+	@BENCH_DATABASE_URL= BENCH_REDIS_URL= $(PYTHON) -m benchmarks --document docs/benchmarks.md $(ARGS)
+	@if [ -n "$$BENCH_DATABASE_URL" ]; then exec $(PYTHON) -m benchmarks --document docs/benchmarks.md $(ARGS); fi
 
 format: ## Format the code and mend what can be mended by machine
 	@sh scripts/setup.sh requirements-dev.txt

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import shop
+from benchmarks import document, shop
 from benchmarks.compare import compare
 from benchmarks.jobs import JOBS, Job
 from benchmarks.measure import Figures, one_round, summary
@@ -32,6 +32,7 @@ console = Console(width=None if sys.stdout.isatty() else 150)
 
 def main() -> int:
     asked = _arguments()
+    busy = os.getloadavg()[0]
     jobs = [job for job in JOBS if not asked.only or job.key in asked.only]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
@@ -61,9 +62,11 @@ def main() -> int:
     console.print(
         f"Memory of the server after the run: ours {memory[OURS]:.0f} MiB, hand-written {memory[BASELINE]:.0f} MiB."
     )
+    report = _report(asked, jobs, figures, statements, memory) | {"load_average": [busy, os.getloadavg()[0]]}
     if asked.json:
-        report = _report(asked, jobs, figures, statements, memory)
         asked.json.write_text(json.dumps(report, indent=2) + "\n")
+    if asked.document:
+        document.write(asked.document, report)
     for line in found.wording:
         console.print(f"[yellow]Other words:[/yellow] {line}", highlight=False)
     for line in found.differences:
@@ -100,11 +103,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds for each job, number of clients and application (5)")
     parser.add_argument("--scale", type=float, help="requests of a round, as a multiple of the usual number (1.0)")
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS, help="numbers of connections (1 8 32)")
-    parser.add_argument("--threads", type=int, default=4, help="threads of each server (4, as `manage.py serve`)")
+    parser.add_argument("--threads", type=int, default=4, help="threads of each server (4)")
     parser.add_argument("--only", nargs="+", choices=[job.key for job in JOBS], help="these jobs only")
     parser.add_argument("--products", type=int, default=shop.PRODUCTS, help=f"size of the shop ({shop.PRODUCTS})")
     parser.add_argument("--template", default="", help="a PostgreSQL database to copy, with a shop of that size in it")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--document", type=Path, help="also put the figures in the place of those in this file")
     parser.add_argument("--sql", action="store_true", help="show the statements of each job")
     parser.add_argument(
         "--database-url",
@@ -117,6 +121,8 @@ def _arguments() -> argparse.Namespace:
     asked.scale = asked.scale or (0.2 if asked.quick else 1.0)
     if asked.json:
         asked.json = asked.json.resolve()
+    if asked.document:
+        asked.document = asked.document.resolve()
     return asked
 
 
