@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
@@ -35,6 +36,8 @@ def settings_hold(app_configs: Any, **_: Any) -> list[CheckMessage]:
     for name in ("PRICING_STEPS", "CLAIMS"):
         for path in plugs.paths(name):
             messages += _importable(name, path)
+    for path in plugs.paths("CLAIMS"):
+        messages += _complete("CLAIMS", path, ("resources", "hold", "confirm", "release", "give_back"))
     for path in found.SHIPPING_CARRIERS.values():
         messages += _importable("SHIPPING_CARRIERS", path)
     for name in found.LIMITS:
@@ -66,3 +69,15 @@ def _importable(name: str, path: str) -> list[CheckMessage]:
     except (ImportError, RuntimeError) as error:  # RuntimeError: its models are of an app that is not installed
         return [Error(f"STOREFRONT {name}: cannot import {path} ({error}).", id="storefront.E002")]
     return []
+
+
+def _complete(name: str, path: str, methods: Iterable[str]) -> list[CheckMessage]:
+    """Told when the process starts, not when the first order is cancelled."""
+    try:
+        kept = import_string(path)
+    except (ImportError, RuntimeError):
+        return []  # told already
+    missing = [method for method in methods if not callable(getattr(kept, method, None))]
+    if not missing:
+        return []
+    return [Error(f"STOREFRONT {name}: {path} lacks {', '.join(missing)}.", id="storefront.E008")]

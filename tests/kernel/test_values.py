@@ -131,6 +131,19 @@ def test_limits_read_several_rules_and_can_be_lifted(configure: Any) -> None:
     assert limit_rules("otp_contact") == ()
 
 
+class HalfClaims:
+    """A plug of before orders could be called off."""
+
+    def resources(self) -> tuple[str, ...]:
+        return ("stock",)
+
+    def hold(self, store_id: str, claims: Any) -> None: ...
+
+    def confirm(self, store_id: str, owner: str) -> None: ...
+
+    def release(self, store_id: str, owner: str) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("change", "identifier"),
     [
@@ -142,6 +155,7 @@ def test_limits_read_several_rules_and_can_be_lifted(configure: Any) -> None:
         ({"SANDBOX_INBOX": True}, "storefront.E005"),
         ({"ACCESS_TOKEN_SECONDS": 30}, "storefront.E006"),
         ({"STAFF_TWO_FACTOR": "maybe"}, "storefront.E007"),
+        ({"CLAIMS": ("tests.kernel.test_values.HalfClaims",)}, "storefront.E008"),
     ],
 )
 def test_a_dangerous_or_mistyped_setting_stops_the_start(
