@@ -20,6 +20,7 @@ from storefront.selectors import ShortMemory
 from . import paging
 from .models import BundleItem, Category, Lot, Price, Product, ProductCategory, Stock, Variant
 from .places import LocationStock
+from .search import words
 
 Row = tuple[Any, ...]
 
@@ -221,8 +222,8 @@ def categories(
         }
     else:
         found = {branch.id: branch for branch in known.by_id.values() if not levels or branch.level <= levels}
-    words = search.casefold().split()
-    rows = [branch for branch in found.values() if all(word in branch.name.casefold() for word in words)]
+    wanted = words.folded(search).split()
+    rows = [branch for branch in found.values() if all(word in words.folded(branch.name) for word in wanted)]
     for name, down in reversed([*(sort or NEWEST), ("id", bool((sort or NEWEST)[-1][1]))]):
         rows.sort(key=lambda branch: branch.sort_value(name), reverse=down)
     return rows

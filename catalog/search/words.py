@@ -12,7 +12,13 @@ LEAST_FOR_TYPOS = 4
 
 # Letters that do not come apart into a plain one and a mark.
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-_MARKS = re.compile("[\u0300-\u036f]")
+# Accents; joiners, which only shape letters; and the dots of Indian scripts that writers leave out.
+_MARKS = re.compile("[\u0300-\u036f\u200c\u200d\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc]")
+# A nasal before a consonant of its own row is as often written as a dot: हिन्दी and हिंदी, चाँद and चांद.
+_NASAL = re.compile(
+    "\u0901|\u0919\u094d(?=[\u0915-\u0918])|\u091e\u094d(?=[\u091a-\u091d])|\u0923\u094d(?=[\u091f-\u0922])"
+    "|\u0928\u094d(?=[\u0924-\u0927])|\u092e\u094d(?=[\u092a-\u092d])"
+)
 # Vowel signs of the Indic, Thai and Lao scripts and the marks of Arabic belong to words, though they are no letters.
 _WORD = re.compile("(?:[^\\W_]|[\u064b-\u065f\u0900-\u0963\u0970-\u0dff\u0e31-\u0eff])+")
 _TAG = re.compile(r"<[^<>]{0,500}>")
@@ -22,9 +28,9 @@ STOP_WORDS = frozenset(_ENGLISH.split())
 
 
 def folded(text: str) -> str:
-    """Without case and accents, for comparing."""
+    """Without case, accents and other ways to write the same, for comparing."""
     plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
-    return unicodedata.normalize("NFC", _MARKS.sub("", plain))
+    return unicodedata.normalize("NFC", _NASAL.sub("\u0902", _MARKS.sub("", plain)))
 
 
 def words(text: str) -> list[str]:

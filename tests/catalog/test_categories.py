@@ -39,6 +39,7 @@ def listed(response: Any) -> list[str]:
         ("?parent_category_slug=tea&nested_level=1", ["Green"]),
         ("?parent_category_slug=unknown", []),
         ("?search=SEN", ["Sencha"]),
+        ("?search=S%C3%A9nch%C3%A0", ["Sencha"]),
         ("?limit=2&page=2", ["Green", "Tea"]),
         ('?sort_by={"name":"asc"}', ["Cups", "Green", "Sencha", "Tea"]),
         ('?sort_by={"sort_order":"asc","name":"desc"}', ["Green", "Sencha", "Tea", "Cups"]),

@@ -524,3 +524,23 @@ def test_items_are_those_of_the_catalogue(store: Any, search: Any, api: Any) -> 
     make_product(store, name="Cup", variants=("S", "M"), sku="CUP")
     listed = api.get("/catalog/skus", X_Api_Key=api.key).json()["content"]["skus"]
     assert search("cup")["skus"] == listed
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("किताब", ["हिंदी किताब"]), ("किता", ["हिंदी किताब"]), ("हिन्दी", ["हिंदी किताब"]), ("काला", ["काला चश्मा"]),
+        ("कला", []), ("चांद", ["चाँद"]), ("अखबार", ["अख़बार"]), ("क्षमा", ["क्\u200dषमा"]), ("தேநீ", ["தேநீர் கோப்பை"]),
+        ("চায়ের", ["চায়ের কাপ"]), ("ಕಾಫಿ", ["ಕಾಫಿ ಪುಡಿ"]), ("పుస్తకం", ["తెలుగు పుస్తకం"]), ("പുസ്തകം", ["മലയാളം പുസ്തകം"]),
+        ("ชา", ["สวัสดี ชา"]), ("الشاي", ["الشاي الأخضر"]),
+    ],
+)  # fmt: skip
+def test_words_of_other_scripts_are_found_whole_and_half_typed(
+    store: Any, names: Any, query: str, found: list[str]
+) -> None:
+    for name in (
+        "हिंदी किताब", "काला चश्मा", "कल का", "चाँद", "अख़बार", "क्\u200dषमा", "தேநீர் கோப்பை", "চায়ের কাপ", "ಕಾಫಿ ಪುಡಿ",
+        "తెలుగు పుస్తకం", "മലയാളം പുസ്തകം", "สวัสดี ชา", "الشاي الأخضر",
+    ):  # fmt: skip
+        make_product(store, name=name)
+    assert names(query) == found
