@@ -245,7 +245,7 @@ def recount_categories(*, store: Store, category_ids: Collection[str] | None = N
             cursor.execute(
                 f"""WITH RECURSIVE below(root, id) AS (
                         SELECT id, id FROM {table} WHERE id IN ({marks}) AND active = TRUE
-                        UNION ALL
+                        UNION
                         SELECT b.root, c.id FROM {table} c JOIN below b ON c.parent_id = b.id WHERE c.active = TRUE)
                     SELECT b.root, COUNT(DISTINCT g.product_id) FROM below b
                     JOIN {selectors.PLACING} g ON g.category_id = b.id
@@ -286,7 +286,7 @@ def category_changed(*, store: Store, category_id: str) -> None:
 
 @transaction.atomic
 def brand_changed(*, store: Store, brand_id: str) -> None:
-    """After a brand was renamed: tells who keeps the name."""
+    """After a brand was renamed, hidden or shown again: tells who keeps the name."""
     ids = Product.objects.filter(store=store, brand=brand_id).values_list("pk", flat=True)
     events.send("catalog.published", store=store, product_ids=list(ids))
 

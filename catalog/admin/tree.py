@@ -91,7 +91,7 @@ class BrandAdmin(StoreModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Brand, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if change and "name" in form.changed_data:
+        if change and {"name", "active"} & set(form.changed_data):
             services.brand_changed(store=obj.store, brand_id=obj.pk)
 
     def delete_model(self, request: HttpRequest, obj: Brand) -> None:

@@ -73,6 +73,7 @@ def listings(*, store: Store, product_ids: Collection[str]) -> list[Listing]:
             "product__category_ids",
             "product__description",
             "product__brand__name",
+            "product__brand__active",
             "product__seo_keywords",
         )
     )
@@ -82,7 +83,8 @@ def listings(*, store: Store, product_ids: Collection[str]) -> list[Listing]:
 
 
 def _listing(row: Any, prices: dict[str, tuple[float, float, float]], branches: dict[str, _Branch]) -> Listing:
-    pk, product_id, is_standalone, document, created_at, category_ids, description, brand, keywords = row
+    pk, product_id, is_standalone, document, created_at, category_ids, description, brand, brand_shown, keywords = row
+    brand = brand if brand_shown else None
     item = orjson.loads(document)
     categories = {
         branch.id: (branch.id, branch.name, branch.slug)

@@ -109,3 +109,14 @@ def test_the_tree_of_another_store_is_not_shown(other_store: Any, get: Any, tree
     theirs = make_category(other_store, "Theirs")
     assert "Theirs" not in listed(get("/catalog/categories"))
     assert listed(get(f"/catalog/categories?parent_category_id={theirs.pk}")) == []
+
+
+def test_branches_that_two_members_of_staff_moved_below_each_other_are_still_counted(
+    store: Any, tree: dict[str, Category]
+) -> None:
+    """Each move alone is allowed; where both are saved at once, counting must come to an end all the same."""
+    make_product(store, categories=(tree["Cups"],))
+    Category.objects.filter(pk=tree["Tea"].pk).update(parent=tree["Cups"])
+    Category.objects.filter(pk=tree["Cups"].pk).update(parent=tree["Tea"])
+    services.recount_categories(store=store)
+    assert counts(store)["Tea"] == counts(store)["Cups"] == 1

@@ -544,3 +544,15 @@ def test_words_of_other_scripts_are_found_whole_and_half_typed(
     ):  # fmt: skip
         make_product(store, name=name)
     assert names(query) == found
+
+
+def test_a_hidden_brand_is_no_facet_and_no_word(store: Any, search: Any, names: Any) -> None:
+    product = make_product(store, name="Cup")
+    brand = Brand.objects.create(store=store, name="Hillside", slug="hillside")
+    Product.objects.filter(pk=product.pk).update(brand=brand)
+    services.brand_changed(store=store, brand_id=brand.pk)
+    assert names("hillside") == ["Cup"] and search(facets=["brand"])["facet_distribution"] == {"brand": {"Hillside": 1}}
+    Brand.objects.filter(pk=brand.pk).update(active=False)
+    services.brand_changed(store=store, brand_id=brand.pk)
+    assert names("hillside") == [] and search(facets=["brand"])["facet_distribution"] == {"brand": {}}
+    assert names("cup") == ["Cup"] and names(filter="brand EXISTS") == []

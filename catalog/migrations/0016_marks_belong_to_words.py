@@ -37,6 +37,6 @@ def without_marks(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("storefront_catalog", "0014_reservations_give_back")]
+    dependencies = [("storefront_catalog", "0015_imports_move_to_the_kernel")]
 
     operations = [migrations.RunPython(with_marks, without_marks)]
