@@ -6,12 +6,13 @@ import importlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
-from storefront.conf import DEFAULT_LIMITS
+from storefront.conf import DEFAULT_LIMITS, Conf
 from storefront.errors import DomainError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ APPS = (
     "storefront",
     "wallets",
 )
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _sources(*folders: str) -> Iterator[str]:
@@ -48,6 +49,18 @@ def test_every_environment_variable_is_in_the_settings_page() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     assert not {name for name in names if f"`{name}`" not in page}
     assert not set(re.findall(r"`(LIMIT_[A-Z_]+)`", page)) - names
+
+
+def test_every_key_of_the_setting_is_in_the_settings_page_or_among_the_plugs() -> None:
+    pages = (ROOT / "docs" / "settings.md").read_text() + (ROOT / "docs" / "plugging-in.md").read_text()
+    assert not {field.name for field in fields(Conf) if f"`{field.name}`" not in pages} - {"LIMITS"}
+
+
+def test_no_plug_is_listed_twice() -> None:
+    table = (ROOT / "docs" / "plugging-in.md").read_text().partition("## Plugs")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \|", table, flags=re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)]
+    assert len(named) == len(set(named)) > 15
 
 
 def _refusals(root: type[DomainError]) -> Iterator[type[DomainError]]:
