@@ -77,13 +77,18 @@ def split_e164(e164: str) -> Phone:
 
 
 def parse_email(email: str, *, field: str = "email") -> str:
-    """Trimmed and lower-cased. Raises Invalid naming the field."""
+    """Trimmed and lower-cased, with one spelling of its domain, however it was typed. Raises Invalid naming the field."""
     address = email.strip().lower()
     try:
         if len(address) > 254 or address.endswith("]"):  # a host's number leads into our own network
             raise ValidationError("too long, or no name")
+        name, at, domain = address.rpartition("@")
+        if not domain.isascii() or "xn--" in domain:
+            # What mail servers take for one mailbox must be one contact: full-width letters, invisible characters and
+            # the letters' coded form all lead to the same place.
+            address = f"{name}{at}{domain.encode('idna').decode('idna')}"
         _check_email(address)
-    except ValidationError as error:
+    except (ValidationError, UnicodeError) as error:
         raise Invalid(_("Enter a valid e-mail address."), field=field) from error
     return address
 

@@ -53,6 +53,28 @@ def test_a_phone_that_cannot_be_is_refused_naming_the_field(phone: str, country_
     assert field in refusal.value.errors
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("a@ex\u200bample.com", "a@example.com"),
+        ("a@ex\u00adample.com", "a@example.com"),
+        ("a@\uff45xample\u3002com", "a@example.com"),
+        ("a@bücher.example", "a@bücher.example"),
+        ("a@bu\u0308cher.example", "a@bücher.example"),
+        ("a@XN--BCHER-KVA.example", "a@bücher.example"),
+    ],
+)
+def test_a_mailbox_is_one_contact_however_its_domain_is_typed(typed: str, kept: str) -> None:
+    assert parse_email(typed) == kept
+
+
+@pytest.mark.parametrize("bad", ["a@\u200b.com", "a@xn--.com", "a@xn--zzzzzz.com", "a@\u202eexample.com", "ä@b.com"])
+def test_a_domain_that_cannot_be_written_is_refused(bad: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        parse_email(bad)
+    assert "email" in refusal.value.errors
+
+
 def test_e_mail_addresses_are_trimmed_and_lower_cased() -> None:
     assert parse_email(" Some.One@Example.COM ") == "some.one@example.com"
     for bad in ("", "x", "a@b", "a@b.c\n", "a" * 250 + "@example.com", "a@localhost", "a@[127.0.0.1]", "a@[::1]"):
