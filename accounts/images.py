@@ -8,7 +8,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from storefront import pictures
+from storefront import files, pictures
+from storefront.errors import Unavailable
 from storefront.ids import new_ulid
 from storefront.models import Store
 
@@ -16,14 +17,18 @@ SIZES = (512, 256, 96)  # the longer side; the first is the one that the API sho
 
 
 def save(*, store: Store, file: Any) -> str:
-    """Stores the renditions and returns their common name. Raises Invalid naming `image`. No queries.
+    """Stores the renditions and returns their common name. Raises Invalid naming `image`, Unavailable. No queries.
 
     The caller writes the name into its row; `discard` removes files of a transaction that failed.
     """
     renditions = pictures.renditions(file, SIZES)
     stem = f"profiles/{store.pk}/{new_ulid()}"
-    for size, content in renditions.items():
-        default_storage.save(path(stem, size), ContentFile(content))
+    try:
+        for size, content in renditions.items():
+            files.write(default_storage, path(stem, size), ContentFile(content))
+    except Unavailable:
+        discard(stem)
+        raise
     return stem
 
 

@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from storefront import files
 from storefront.errors import Invalid
 from storefront.ids import new_ulid
 
@@ -49,7 +50,7 @@ def save(picture: Picture, *, folder: str, name: str = "") -> dict[str, str]:
         copy.thumbnail((width, width), Image.Resampling.LANCZOS)
         output = io.BytesIO()
         copy.save(output, "WEBP", quality=82, method=2)
-        stored[size] = default_storage.save(f"{folder}/{name}-{size}.webp", ContentFile(output.getvalue()))
+        stored[size] = files.write(default_storage, f"{folder}/{name}-{size}.webp", ContentFile(output.getvalue()))
         before = (width, stored[size])
     return stored
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storefront import middleware, wire
+from storefront import middleware
 from storefront.errors import DomainError, MalformedBody, Unavailable
 
 PIECE = 65_536  # bytes; the most that a sender's whole allowance of time is for
@@ -60,35 +60,40 @@ class Bodies:
         threading.Thread(target=self._watch, name="bodies", daemon=True).start()
         return self
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        length = environ.get("CONTENT_LENGTH") or "0"
-        chunked = "HTTP_TRANSFER_ENCODING" in environ
+    def __call__(self, meta: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        length = meta.get("CONTENT_LENGTH") or "0"
+        chunked = "HTTP_TRANSFER_ENCODING" in meta
         if length == "0" and not chunked:
-            return self.application(environ, start_response)
+            return self.application(meta, start_response)
         if not chunked and not length.isdigit():
-            return _refused(MalformedBody(), start_response)
-        path = environ.get("PATH_INFO", "")
-        limit = middleware.body_limit(path, environ.get("CONTENT_TYPE", ""))
+            return self._refuse(MalformedBody(), meta, start_response)
+        path = meta.get("PATH_INFO", "")
+        limit = middleware.body_limit(path, meta.get("CONTENT_TYPE", ""))
         wanted = limit + 1 if chunked else int(length)
         if not chunked and wanted > limit and path.startswith(middleware.API_PREFIX):
-            return self.application(environ, start_response)  # which refuses it without a look at the body
-        stream = Stream(self, environ, wanted)
+            return self.application(meta, start_response)  # which refuses it without a look at the body
+        stream = Stream(self, meta, wanted)
         try:
             if chunked:
                 body = b"".join(iter(lambda: stream.read(PIECE), b""))
-                environ["CONTENT_LENGTH"] = str(len(body))
-                del environ["HTTP_TRANSFER_ENCODING"]
-                environ["wsgi.input"] = io.BytesIO(body)
+                meta["CONTENT_LENGTH"] = str(len(body))
+                del meta["HTTP_TRANSFER_ENCODING"]
+                meta["wsgi.input"] = io.BytesIO(body)
             else:
                 first = stream.read(PIECE)
                 if len(first) < min(wanted, PIECE):
-                    return _refused(MalformedBody(), start_response)
-                environ["wsgi.input"] = (
+                    return self._refuse(MalformedBody(), meta, start_response)
+                meta["wsgi.input"] = (
                     io.BytesIO(first) if wanted <= PIECE else io.BufferedReader(stream.again(first), PIECE)
                 )
         except BlockingIOError:
-            return _refused(Unavailable(retry_after=1), start_response)
-        return self.application(environ, start_response)
+            return self._refuse(Unavailable(retry_after=1), meta, start_response)
+        return self.application(meta, start_response)
+
+    def _refuse(self, error: DomainError, meta: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The application words the refusal, as it does all others, and never looks at the body."""
+        meta |= {middleware.REFUSED: error, "CONTENT_LENGTH": "0", "wsgi.input": io.BytesIO()}
+        return self.application(meta, start_response)
 
     def piece(self, source: Any, size: int, address: str, port: int) -> bytes:
         """Up to `size` bytes of `source`. Raises BlockingIOError when too many threads wait already."""
@@ -116,11 +121,11 @@ class Bodies:
 class Stream(io.RawIOBase):
     """What is left of a body, in pieces that each may take a while."""
 
-    def __init__(self, bodies: Bodies, environ: dict[str, Any], length: int) -> None:
+    def __init__(self, bodies: Bodies, meta: dict[str, Any], length: int) -> None:
         self._bodies = bodies
-        self._source = environ["wsgi.input"]
-        self._address = str(environ.get("REMOTE_ADDR", ""))
-        self._port = int(environ.get("SERVER_PORT") or 0)
+        self._source = meta["wsgi.input"]
+        self._address = str(meta.get("REMOTE_ADDR", ""))
+        self._port = int(meta.get("SERVER_PORT") or 0)
         self._left = length
         self._ready = b""
 
@@ -140,12 +145,6 @@ class Stream(io.RawIOBase):
             self._left -= len(found)
         buffer[: len(found)] = found
         return len(found)
-
-
-def _refused(error: DomainError, start_response: Callable[..., Any]) -> list[bytes]:
-    response = wire.error_response(error)
-    start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
-    return [response.content]
 
 
 def hang_up(address: str, port: int, *, silent_for: float) -> int:

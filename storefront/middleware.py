@@ -21,6 +21,7 @@ from storefront.errors import DomainError
 GetResponse = Callable[[HttpRequest], HttpResponse]
 logger = structlog.get_logger("storefront.request")
 API_PREFIX = "/api/"
+REFUSED = "storefront.refused"  # in the environment: a DomainError that the server raised over the body
 
 
 class StorefrontMiddleware:
@@ -40,6 +41,8 @@ class StorefrontMiddleware:
         try:
             if request.path_info.startswith(API_PREFIX):
                 response = self._in_language(request)
+            elif REFUSED in request.META:
+                response = wire.error_response(request.META[REFUSED])
             else:
                 response = self.get_response(request)
             response["X-Request-Id"] = request_id
@@ -118,6 +121,8 @@ def body_limit(path: str, content_type: str) -> int:
 def check_input(request: HttpRequest) -> None:
     """Refuses what no view should see: too large a body, NUL or broken UTF-8 in the address."""
     meta = request.META
+    if REFUSED in meta:
+        raise meta[REFUSED]
     length = meta.get("CONTENT_LENGTH") or "0"
     if length != "0":
         if not length.isdigit():

@@ -17,6 +17,8 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import transaction
 from django.http import FileResponse
 
+from storefront import files
+
 LINK_SECONDS = 300
 _SALT = "storefront.private_files"
 
@@ -33,8 +35,8 @@ def storage() -> Storage:
 
 
 def save(name: str, content: bytes) -> str:
-    """Stores the bytes under that name of our own making, and returns the name that they got."""
-    return str(storage().save(name, ContentFile(content)))
+    """Stores the bytes under that name of our own making, and returns the name that they got. Raises Unavailable."""
+    return files.write(storage(), name, ContentFile(content))
 
 
 def discard(*names: str) -> None:

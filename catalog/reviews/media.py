@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from storefront import pictures
+from storefront import files, pictures
 from storefront.errors import Invalid
 from storefront.ids import new_ulid
 from storefront.models import Store
@@ -55,7 +55,7 @@ def _ending(file: Any) -> str:
 
 
 def save(*, store: Store, images: Sequence[Any], videos: Sequence[Any]) -> list[Stored]:
-    """Stores the files of one review. Raises Invalid; nothing is left behind then."""
+    """Stores the files of one review. Raises Invalid, Unavailable; nothing is left behind then."""
     endings = check(images, videos)
     folder = f"reviews/{store.pk}"
     stored: list[Stored] = []
@@ -65,9 +65,9 @@ def save(*, store: Store, images: Sequence[Any], videos: Sequence[Any]) -> list[
             stem, names = f"{folder}/{new_ulid()}", dict[str, str]()
             stored.append(Stored(ReviewMedia.Kind.IMAGE, names))
             for size, content in found.items():
-                names[WIDTHS[size]] = default_storage.save(f"{stem}-{size}.webp", ContentFile(content))
+                names[WIDTHS[size]] = files.write(default_storage, f"{stem}-{size}.webp", ContentFile(content))
         for video, ending in zip(videos, endings, strict=True):
-            name = default_storage.save(f"{folder}/{new_ulid()}.{ending}", File(video))
+            name = files.write(default_storage, f"{folder}/{new_ulid()}.{ending}", File(video))
             stored.append(Stored(ReviewMedia.Kind.VIDEO, {"video": name}))
     except BaseException:
         discard(stored)

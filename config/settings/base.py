@@ -53,9 +53,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.CorsMiddleware",  # outermost: pages of other origins may read refusals, too
     "storefront.middleware.StorefrontMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.middleware.CorsMiddleware",
     "config.middleware.WhiteNoiseMiddleware",
     "config.middleware.SessionMiddleware",
     "config.middleware.CommonMiddleware",

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from storefront import pictures
+from storefront import files, pictures
 from storefront.admin_base import TextWidget
 from storefront.errors import Invalid
 from storefront.ids import new_id
@@ -132,7 +132,7 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
         if not picture:
             return
         before = store.brand.get("logo_file")
-        name = default_storage.save(f"stores/{store.pk}/logo-{new_id()}.webp", ContentFile(picture))
+        name = files.write(default_storage, f"stores/{store.pk}/logo-{new_id()}.webp", ContentFile(picture))
         store.brand = store.brand | {"logo_url": default_storage.url(name), "logo_file": name}
         if before:
             transaction.on_commit(lambda: default_storage.delete(before), robust=True)

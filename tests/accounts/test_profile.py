@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from datetime import timedelta
 from typing import Any
@@ -264,6 +265,22 @@ def test_an_image_is_stored_anew_in_three_sizes(shopper: Api) -> None:
         assert not image.getexif() and "exif" not in image.info and "icc_profile" not in image.info
     assert assert_matches("get-profile-image", shopper.get(where(shopper, "/profile-image"))) == content
     assert shopper.get(where(shopper)).json()["content"]["user"]["profile_image_url"] == url
+
+
+def test_a_disk_that_fills_up_while_an_image_is_stored_leaves_the_old_one(shopper: Api, monkeypatch: Any) -> None:
+    content = assert_matches("add-profile-image", upload(shopper, picture()))
+    old = files()
+    whole = default_storage.save
+
+    def save(name: str, *args: Any, **options: Any) -> str:
+        if name.endswith("-96.webp"):  # the last of the three
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return str(whole(name, *args, **options))
+
+    monkeypatch.setattr(default_storage, "save", save)
+    assert_is_error(upload(shopper, picture("WEBP"), "put"), 503, "temporarily_unavailable")
+    assert files() == old
+    assert assert_matches("get-profile-image", shopper.get(where(shopper, "/profile-image"))) == content
 
 
 def test_replacing_and_removing_delete_the_old_files(shopper: Api, django_capture_on_commit_callbacks: Any) -> None:

@@ -11,7 +11,8 @@ from django.db import OperationalError
 
 from storefront import services, wire
 from storefront.api import StoreViewSet
-from storefront.errors import MalformedBody
+from storefront.errors import MalformedBody, Unavailable
+from storefront.middleware import REFUSED
 from storefront.models import Store
 from tests.conftest import Api
 from tests.contract import assert_is_error
@@ -196,6 +197,25 @@ def test_a_browser_may_call_from_anywhere_with_the_clients_headers(api: Api) -> 
     for name in ("authorization", "x-api-key", "content-type", "x-customer-group-id", "x-debug-mode"):
         assert name in allowed
     assert response["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_page_of_another_origin_may_read_every_refusal(api: Api) -> None:
+    origin = {"Origin": "https://shop.example"}
+    too_slow: dict[str, Any] = {REFUSED: Unavailable(retry_after=1)}
+    calls = [
+        (404, api.client.get("/api/v1/demo/storefront/orders-of-tomorrow", headers=origin)),
+        (401, api.client.get("/api/v1/demo/storefront/visit", headers=origin)),
+        (400, api.client.get("/api/v1/demo/storefront/either?page=%00", headers=origin)),
+        (413, api.client.post("/api/v1/demo/storefront/echo", b" " * 2_000_000, "application/json", headers=origin)),
+        (
+            503,
+            api.client.get("/api/v1/demo/storefront/either", headers=origin, **too_slow),
+        ),
+    ]
+    for status, response in calls:
+        assert response["Access-Control-Allow-Origin"] == "*"
+        assert response.status_code == status
+        assert response.json()["success"] is False
 
 
 def test_a_warm_request_asks_the_database_nothing_for_store_and_key(api: Api, django_assert_num_queries: Any) -> None:

@@ -59,8 +59,8 @@ DATABASES = {
 # --- what the API adds ------------------------------------------------------------------------------------------------
 INSTALLED_APPS += ["corsheaders", "storefront", "messaging", "customers", "accounts", "carts"]
 MIDDLEWARE = [
+    "corsheaders.middleware.CorsMiddleware",  # before it: pages of other origins may read refusals, too
     "storefront.middleware.StorefrontMiddleware",  # request ids, input limits, errors as JSON
-    "corsheaders.middleware.CorsMiddleware",
     *MIDDLEWARE,
 ]
 CORS_ALLOW_ALL_ORIGINS = True  # API keys are publishable, and the API reads no cookie
