@@ -281,11 +281,54 @@ def _looked_up(host: str, port: int, seconds: float) -> list[Any]:
     return found
 
 
+class TimedBackend(httpcore2.SyncBackend):  # type: ignore[misc,unused-ignore]
+    """Connects within its time, the look-up of the name included. For services that the deployment itself trusts: it
+    checks no addresses."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> Any:
+        ends = time.monotonic() + (CONNECT_SECONDS if timeout is None else timeout)
+        try:
+            addresses = _addresses(_looked_up(host, port, ends - time.monotonic()))
+        except Unreachable as error:
+            late = error.reason == "timeout"
+            raise (httpcore2.ConnectTimeout if late else httpcore2.ConnectError)(error.reason) from error
+        last: Exception = httpcore2.ConnectError("no address")
+        for address in addresses[:4]:
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise httpcore2.ConnectTimeout
+            try:
+                return super().connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                last = error
+        raise last
+
+
+class TimedTransport(httpx2.HTTPTransport):
+    """httpx's own, with the look-up of names within the time to connect."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pool._network_backend = TimedBackend()
+
+
+def _addresses(found: list[Any]) -> list[str]:
+    """IPv4 first."""
+    return list(dict.fromkeys(str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0])))
+
+
 def checked_addresses(host: str, port: int, *, seconds: float = CONNECT_SECONDS) -> list[str]:
     """The addresses of a name, IPv4 first. Raises Refused if one of them is inside, Unreachable if there is none, or
     none in time."""
     found = _looked_up(host, port, seconds)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in sorted(found, key=lambda entry: entry[0])))
+    addresses = _addresses(found)
     if not _allowed(host, port) and not all(is_public(_parsed(address)) for address in addresses):
         raise Refused("private_address")
     return addresses

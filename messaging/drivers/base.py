@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 import httpx2
 
+from storefront import outgoing
 from storefront.contracts import DeliveryFailed, DeliveryReport, RenderedMessage
 
 MAX_ANSWER_BYTES = 65_536
@@ -53,7 +54,7 @@ class HttpDriver(Driver):
             timeout=httpx2.Timeout(self.timeout, connect=min(3.0, self.timeout), pool=self.timeout),
             follow_redirects=False,
             trust_env=False,
-            proxy=proxy or None,
+            transport=outgoing.TimedTransport(trust_env=False, proxy=proxy or None),
             headers={"Accept": "application/json", "User-Agent": "storefront-messaging"},
         )
 

@@ -445,3 +445,23 @@ def test_a_driver_that_nobody_named_or_with_wrong_options_cannot_be_made() -> No
 )
 def test_retry_after_is_read_in_both_forms_and_bounded(text: str, seconds: int | None) -> None:
     assert retry_after({"Retry-After": text}) == seconds
+
+
+def test_a_resolver_that_hangs_holds_a_worker_no_longer_than_the_time_of_a_send(monkeypatch: Any) -> None:
+    """Beyond that the lease would end, and another worker would send the message again."""
+    let_go = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        let_go.wait(60)
+        raise OSError
+
+    monkeypatch.setattr("storefront.outgoing.socket.getaddrinfo", hang)
+    options = {"account_sid": "AC1", "auth_token": "token", "base_url": "https://slow.example"}
+    driver = drivers.driver_class("twilio")(sender="+15005550006", timeout=0.1, callback_url="", **options)
+    try:
+        with pytest.raises(DeliveryFailed, match="timeout") as failure:
+            driver.send(RenderedMessage(to="+919876543210", subject="", text="Hello", template={"code": "x"}, key="1"))
+        assert failure.value.retry
+        assert not let_go.is_set()
+    finally:
+        let_go.set()
