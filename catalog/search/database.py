@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -38,7 +39,7 @@ MAX_FACET_VALUES = 100  # of one facet: the most frequent ones
 MAX_COMPLETIONS = 60  # of a half-typed word
 MAX_SPELLINGS = 8  # of a misspelt one
 MAX_CANDIDATES = 100  # to compare it with
-SLOW_SECONDS = 0.25  # counting facets longer than this is worth remembering
+SLOW_SECONDS = 0.25  # counting facets or ranking hits longer than this is worth remembering
 REMEMBERED_SECONDS = 15
 RELEVANCE = "'{0.02, 0.08, 0.3, 1.0}'"  # of D, C, B, A
 
@@ -108,7 +109,7 @@ _counts: kernel.ShortMemory[list[tuple[Any, ...]]] = kernel.ShortMemory(size=256
 def _fetch_remembering(store: Store, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The rows; what took long is believed for a while, so that a huge shop's first page is not counted at each visit.
 
-    Small shops are always counted as they are at this moment.
+    Small shops are always read as they are at this moment, and what is no longer sold is left out of any page.
     """
     key = hashlib.blake2b(f"{store.pk} {sql} {parameters!r}".encode(), digest_size=16).hexdigest()
     rows = _counts.get(key)
@@ -216,13 +217,23 @@ class _Statement:
                 FROM (SELECT e.product_id, e.variant_id, e.is_standalone, {columns} {source.text} OFFSET 0) hits
                 ORDER BY {by} LIMIT %s OFFSET %s"""
             parameters = [*keys, *source.parameters]
+        elif self._match is None:
+            # The page is found by its keys, which an index alone may hold, however deep it is; then its rows are read.
+            columns = ", ".join(f"{key.text} AS k{place}" for place, key in enumerate(order))
+            by = ", ".join(f"k{place}{key.direction}" for place, key in enumerate(order))
+            statement = f"""
+                SELECT (SELECT COUNT(*) {source.text}), r.product_id, r.variant_id, r.is_standalone
+                FROM (SELECT {columns} {source.text} ORDER BY {by} LIMIT %s OFFSET %s) page
+                JOIN {ENTRY} r ON r.variant_id = page.k{len(order) - 1} ORDER BY {by}"""
+            parameters = [*source.parameters, *keys, *source.parameters]
         else:
             by = ", ".join(f"{key.text}{key.direction}" for key in order)
             statement = f"""
                 SELECT (SELECT COUNT(*) {source.text}), e.product_id, e.variant_id, e.is_standalone {source.text}
                 ORDER BY {by} LIMIT %s OFFSET %s"""
             parameters = [*source.parameters, *source.parameters, *keys]
-        rows = _fetch(statement, [*parameters, query.limit, query.offset])
+        fetch = _fetch if self._match is None else partial(_fetch_remembering, self._store)
+        rows = fetch(statement, [*parameters, query.limit, query.offset])
         if rows or not query.offset:
             return (rows[0][0] if rows else 0), [row[1:] for row in rows]
         return _fetch(f"SELECT COUNT(*) {source.text}", source.parameters)[0][0], []

@@ -399,6 +399,20 @@ def test_facets_that_are_slow_to_count_are_remembered_for_a_moment(
     assert search("first", facets=["tags"])["facet_distribution"]["tags"] == {"c": 1}
 
 
+def test_pages_that_are_slow_to_rank_are_remembered_but_never_what_is_no_longer_sold(
+    store: Any, search: Any, monkeypatch: Any
+) -> None:
+    first, second = make_product(store, name="Lamp one"), make_product(store, name="Lamp two")
+    monkeypatch.setattr(database, "SLOW_SECONDS", -1)
+    monkeypatch.setattr(kernel, "forget", lambda: None)  # as `search` does between calls
+    assert {item["product_id"] for item in search("lamp")["skus"]} == {first.pk, second.pk}
+    make_product(store, name="Lamp three")
+    Product.objects.filter(pk=second.pk).update(active=False)
+    services.publish(store=store, product_ids=[second.pk])
+    assert [item["product_id"] for item in search("lamp")["skus"]] == [first.pk]
+    assert [item["product_name"] for item in search("lamp", limit=5)["skus"]] == ["Lamp three", "Lamp one"]
+
+
 # --- what is in the index -------------------------------------------------------------------------------------------
 def test_what_is_not_listed_is_not_found(store: Any, names: Any) -> None:
     make_product(store, name="Inactive Lamp", active=False)
