@@ -344,6 +344,7 @@ class SessionStateFilter(DropdownFilter):
 
 @site.admin_for(Session)
 class SessionAdmin(_Steps, ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Log-ins of shoppers appear here.")
     menu_order, icon = 20, "devices"
     personal = True
     list_display = ("user", "method", "place", "state", "last_used_at", "created_at")
@@ -372,7 +373,11 @@ class SessionAdmin(_Steps, ReadOnlyAdmin, StoreModelAdmin):
     def has_end_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return bool(request.user.has_perm("storefront_accounts.change_session"))
 
-    @action(description=_("End the selected sessions"), permissions=["end"])
+    @action(
+        description=_("End the selected sessions"),
+        permissions=["end"],
+        confirm=_("Whoever uses them is signed out at once and has to log in again."),
+    )
     def end_selected(self, request: HttpRequest, queryset: models.QuerySet[Session]) -> None:
         rows = list(queryset.select_related("store", "user")[:500])
         for session in rows:
@@ -404,6 +409,7 @@ class SessionAdmin(_Steps, ReadOnlyAdmin, StoreModelAdmin):
 class OtpChallengeAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Which codes went out and what became of them. The codes themselves are nowhere to be seen."""
 
+    empty_hint = _("One-time codes appear here when shoppers ask for one.")
     menu_order, icon = 30, "pin"
     list_display = ("action", "channel", "to", "state", "tries", "created_at")
     list_filter = (("action", ChoicesFilter), ("channel", ChoicesFilter), ("created_at", DateRangeFilter))
@@ -433,6 +439,7 @@ class OtpChallengeAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
 @site.admin_for(SecurityEvent)
 class SecurityEventAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Log-ins, failures and changes of passwords and contacts appear here.")
     menu_order, icon = 40, "shield"
     list_display = ("kind", "user_id", "session_id", "created_at")
     list_filter = (("kind", ChoicesFilter), ("created_at", DateRangeFilter))

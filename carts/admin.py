@@ -132,6 +132,8 @@ def _owner_name() -> Any:
 class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Newest first: the id begins with the time. What is in a cart, and what it costs today, are its page's panels."""
 
+    empty_hint = _("Carts appear here as soon as shoppers put something into them.")
+
     icon = "shopping_cart"
     personal = True
     menu_title = _("Live carts")
@@ -194,7 +196,13 @@ class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
         self.tell(request, _("%(count)d carts live on.") % {"count": count})
         self._passed_over(request, len(ids) - count)
 
-    @action(description=_("Delete carts"), permissions=["remove"], icon="delete", variant=ActionVariant.DANGER)
+    @action(
+        description=_("Delete carts"),
+        permissions=["remove"],
+        icon="delete",
+        variant=ActionVariant.DANGER,
+        confirm=_("Their shoppers begin anew. This cannot be undone."),
+    )
     def remove(self, request: HttpRequest, queryset: QuerySet[Cart]) -> None:
         """Their shoppers begin anew. A cart that became an order stays."""
         ids = list(queryset.order_by().values_list("pk", flat=True))
@@ -212,6 +220,7 @@ class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
 class WishlistItemAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """What shoppers remember, newest first."""
 
+    empty_hint = _("Products that shoppers keep for later appear here.")
     icon = "favorite"
     list_display = ("product_id", "variant_id", "user_id", "created_at")
     list_filter = (("created_at", DateRangeFilter),)

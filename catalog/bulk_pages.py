@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from storefront.admin_base import SelectWidget, TextWidget, site
 from storefront.errors import DomainError
@@ -84,11 +87,20 @@ def bulk_edit(request: HttpRequest) -> HttpResponseBase:
             form.add_error(None, str(error.message))
         else:
             request.session.pop(CHOSEN, None)
+            _tell_and_log(request, ids)
             return redirect(back)
     text = _("%(count)d products. What should change?") % {"count": len(ids)}
     problems = " ".join(str(error) for error in form.non_field_errors())
     return site.confirm(
         request, title=_("Edit many products"), text=f"{text} {problems}", button=_("Change"), back=back, form=form
+    )
+
+
+def _tell_and_log(request: HttpRequest, ids: list[str]) -> None:
+    told = ngettext("%(count)d product changed.", "%(count)d products changed.", len(ids)) % {"count": len(ids)}
+    messages.success(request, told)
+    LogEntry.objects.log_actions(
+        str(request.user.pk), Product.objects.filter(pk__in=ids), CHANGE, change_message=str(_("Edit many products"))
     )
 
 

@@ -64,6 +64,7 @@ def _address(row: Any) -> str:
 class AddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """The customer's own to write."""
 
+    empty_hint = _("Addresses appear here when customers enter them.")
     menu_order, icon = 20, "home_pin"
     personal = True
     list_display = ("label", "customer", "city", "state", "is_default_billing", "is_default_shipping", "created_at")
@@ -100,6 +101,7 @@ class ReasonForm(forms.Form):
 class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """The queue of documents: look at the file, approve, or reject with a reason."""
 
+    empty_hint = _("Documents that customers hand in wait here for a decision.")
     menu_order, icon = 30, "description"
     personal = True
     list_display = ("type", "customer", "number_hint", "state", "has_file", "expires_at", "created_at")
@@ -248,6 +250,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
 class BankAccountAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """The customer's own to write; nobody sees a whole number."""
 
+    empty_hint = _("Bank accounts appear here when customers enter them.")
     menu_order, icon = 35, "account_balance"
     personal = True
     list_display = ("bank_name", "customer", "shown_number", "type", "check_state", "is_default", "created_at")
@@ -364,6 +367,7 @@ class SegmentAdmin(StoreModelAdmin):
 class InvitationAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Sent from a customer's page."""
 
+    empty_hint = _("Invitations to a customer's account appear here.")
     menu_order, icon = 45, "forward_to_inbox"
     personal = True
     list_display = (masked_column("contact", title=_("Contact")), "customer", "state", "expires_at", "created_at")
@@ -386,7 +390,11 @@ class InvitationAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("storefront_customers.change_invitation"))
 
-    @action(description=_("Withdraw"), permissions=["withdraw"])
+    @action(
+        description=_("Withdraw"),
+        permissions=["withdraw"],
+        confirm=_("The links in these invitations end at once. This cannot be undone."),
+    )
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
         done = 0
         for row in queryset.select_related("store").filter(state=Invitation.State.OPEN):

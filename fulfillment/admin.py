@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from storefront.admin import country_choices
 from storefront.admin_base import (
@@ -170,8 +171,10 @@ class ShippingZoneAdmin(StoreModelAdmin):
         self._switch(request, queryset, active=False)
 
     def _switch(self, request: HttpRequest, queryset: models.QuerySet[Any], *, active: bool) -> None:
-        services.switch_zones(ids=list(queryset.values_list("pk", flat=True)), active=active)
-        self.tell(request, _("Done."))
+        ids = list(queryset.values_list("pk", flat=True))
+        services.switch_zones(ids=ids, active=active)
+        told = ngettext("%(count)d zone changed.", "%(count)d zones changed.", len(ids))
+        self.tell(request, told % {"count": len(ids)})
 
 
 # --- methods --------------------------------------------------------------------------------------------------------

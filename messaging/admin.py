@@ -93,6 +93,7 @@ class AttemptInline(ReadOnlyAdmin, StoreTabularInline):
 class UnreachableAddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Addresses are kept as hashes, so one is searched for in full."""
 
+    empty_hint = _("Addresses that a provider calls unreachable appear here, and get no messages.")
     menu_order, icon = 14, "unsubscribe"
     personal = True
     list_display = ("shown", "channel", "reason", "created_at")
@@ -135,6 +136,7 @@ class UnreachableAddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
 class MessageAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """What went out to whom. A text is never kept, so it cannot be shown here."""
 
+    empty_hint = _("Every message to a shopper appears here, with what became of it.")
     menu_order, icon = 10, "mail"
     personal = True
     list_display = (
@@ -204,8 +206,17 @@ class MessageAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def send_this_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         if not self.get_queryset(request).filter(pk=object_id).exists():
             raise PermissionDenied
-        self._send_again(request, [object_id])
-        return HttpResponseRedirect(reverse("admin:storefront_messaging_message_change", args=[object_id]))
+        back = reverse("admin:storefront_messaging_message_change", args=[object_id])
+        if request.method == "POST":
+            self._send_again(request, [object_id])
+            return HttpResponseRedirect(back)
+        return site.confirm(
+            request,
+            title=_("Send again"),
+            text=_("Only a message that was given up and is still valid can go again."),
+            button=_("Send again"),
+            back=back,
+        )
 
     def _send_again(self, request: HttpRequest, ids: Sequence[str]) -> None:
         sent = services.send_again(ids=ids)

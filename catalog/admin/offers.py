@@ -20,14 +20,17 @@ from ..models import Price, Variant
 from ..places import LocationStock
 
 
-def thumbnail(renditions: dict[str, str] | None, url: str | None, *, side: int = 44) -> str:
+def thumbnail(renditions: dict[str, str] | None, url: str | None, *, side: int = 44, name: str = "") -> str:
     """A small picture, or a blank of the same size, so that rows keep their height."""
     address = url or (default_storage.url(renditions["tiny"]) if renditions else "")
     if not address:
-        return format_html('<span style="display:block;width:{}px;height:{}px"></span>', side, side)
+        return format_html(
+            '<span style="display:block;width:{}px;height:{}px" role="img" aria-label="{}"></span>', side, side, name
+        )
     return format_html(
-        '<img src="{}" alt="" loading="lazy" width="{}" height="{}" style="object-fit:cover;border-radius:6px">',
+        '<img src="{}" alt="{}" loading="lazy" width="{}" height="{}" style="object-fit:cover;border-radius:6px">',
         address,
+        name,
         side,
         side,
     )

@@ -269,7 +269,7 @@ class ProductAdmin(StoreModelAdmin):
     # -- columns --
     @display(description="")
     def picture(self, row: Any) -> str:
-        return thumbnail(row.picture_renditions, row.picture_url)
+        return thumbnail(row.picture_renditions, row.picture_url, name=row.name)
 
     @display(description=_("SKU"))
     def skus(self, row: Any) -> str:

@@ -49,6 +49,7 @@ class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @site.admin_for(Review)
 class ReviewAdmin(StoreModelAdmin):
+    empty_hint = _("Reviews by buyers wait here until you approve or reject them.")
     menu, icon, menu_order = "shop", "reviews", 60
     form = ReviewForm
     list_display = ("product", "stars", "excerpt", "media_count", "state", "is_featured", "created_at")

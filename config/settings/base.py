@@ -77,6 +77,7 @@ APPEND_SLASH = False  # the API has none, and a redirect would lose bodies; the 
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "theme"],  # before the theme's own
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -48,6 +48,7 @@ class NameFilter(TextFilter):
 
 @site.admin_for(AnalyticsEvent)
 class AnalyticsEventAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("What shoppers do appears here once a shop sends events.")
     menu, menu_order, icon = "customers", 70, "monitoring"
     list_display = ("name", "user_id", "anonymous", "origin", "occurred_at")
     list_filter = (NameFilter, ("origin", ChoicesFilter), ("occurred_at", DateRangeFilter))
@@ -266,6 +267,7 @@ class AnalyticsSinkAdmin(StoreModelAdmin):
 
 @site.admin_for(AnalyticsBatch)
 class AnalyticsBatchAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Events on their way to other services appear here, once a receiver is set up.")
     menu_order, icon = 45, "stacks"
     list_display = ("id", "sink", "state", "size", "attempts", "reason", "created_at", "next_attempt_at")
     list_filter = (("state", ChoicesFilter), ("sink", RelatedFilter), ("created_at", DateRangeFilter))

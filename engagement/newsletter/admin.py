@@ -51,6 +51,7 @@ class ConsentInline(ReadOnlyAdmin, StoreTabularInline):
 
 @site.admin_for(NewsletterSubscription)
 class NewsletterSubscriptionAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Readers appear here when they subscribe in the shop.")
     menu, menu_order, menu_title, icon = "customers", 60, _("Newsletter"), "newspaper"
     personal = True
     list_display = (
@@ -88,7 +89,13 @@ class NewsletterSubscriptionAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def has_export_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm(EXPORT_PERMISSION))
 
-    @action(description=_("Unsubscribe"), permissions=["decide"], icon="unsubscribe", variant=ActionVariant.DANGER)
+    @action(
+        description=_("Unsubscribe"),
+        permissions=["decide"],
+        icon="unsubscribe",
+        variant=ActionVariant.DANGER,
+        confirm=_("They get no newsletter any more, and only they themselves can subscribe again."),
+    )
     def unsubscribe(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         def leave(row: NewsletterSubscription, by: str) -> bool:
             services.leave(store=row.store, email=row.email, source=services.Source.STAFF, detail=by)
@@ -151,6 +158,7 @@ site.page(
 class NewsletterTextAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Every wording that somebody consented to. The present one is set on the store's page."""
 
+    empty_hint = _("Each wording that somebody consented to is kept here.")
     menu = ""
     list_display = ("version", "text", "created_at")
     search_fields = ("version",)

@@ -71,6 +71,7 @@ class DebitInline(ReadOnlyAdmin, StoreTabularInline):
 class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Changed by steps that the provider takes first. The account is encrypted, and shown by its last characters."""
 
+    empty_hint = _("Mandates appear here when customers let the shop collect payments.")
     menu_order, icon = 10, "assignment_turned_in"
     personal = True
     list_display = ("__str__", "shown_status", "customer", "provider", "largest", "end_at", "created_at")
@@ -153,7 +154,11 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def resume_many(self, request: HttpRequest, queryset: QuerySet[Mandate]) -> None:
         self._many(request, queryset, MandateStep.RESUME)
 
-    @action(description=_("Revoke for good"), permissions=["step"])
+    @action(
+        description=_("Revoke for good"),
+        permissions=["step"],
+        confirm=_("The providers are told at once, and no further debit is made. This cannot be undone."),
+    )
     def revoke_many(self, request: HttpRequest, queryset: QuerySet[Mandate]) -> None:
         self._many(request, queryset, MandateStep.REVOKE)
 
@@ -234,6 +239,7 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
 class MandateDebitAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Planned by orders; carried out by the worker."""
 
+    empty_hint = _("Payments that are collected by mandates appear here.")
     menu_order, icon = 20, "event_repeat"
     list_display = ("order", "shown_status", "shown_amount", "customer", "scheduled_at", "tries", "reason")
     list_filter = (("status", ChoicesFilter), ("scheduled_at", DateRangeFilter), ("next_retry_at", DateRangeFilter))
@@ -286,7 +292,11 @@ class MandateDebitAdmin(ReadOnlyAdmin, StoreModelAdmin):
         if done:
             self.tell(request, _("%(count)d debits are tried again.") % {"count": done})
 
-    @action(description=_("Cancel what is not under way"), permissions=["retry"])
+    @action(
+        description=_("Cancel what is not under way"),
+        permissions=["retry"],
+        confirm=_("Debits of the same orders that wait are given up. This cannot be undone."),
+    )
     def cancel_many(self, request: HttpRequest, queryset: QuerySet[MandateDebit]) -> None:
         done = 0
         for row in queryset.select_related("store"):

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from storefront.admin_base import (
     BooleanFilter,
@@ -169,6 +170,7 @@ class PaymentProviderAdmin(StoreModelAdmin):
 class ErrandAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """What providers have still to be told: that a person was erased, for example."""
 
+    empty_hint = _("What payment providers still have to be told appears here.")
     menu_order, icon, menu_title = 70, "outbox", _("Messages to providers")
     list_display = ("id", "kind", "provider", "state", "attempts", "reason", "created_at")
     list_filter = (("state", ChoicesFilter), ("kind", ChoicesFilter), ("created_at", DateRangeFilter))
@@ -181,6 +183,12 @@ class ErrandAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     @action(description=_("Send again"), permissions=["again"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Errand]) -> None:
-        for row in queryset.filter(state=Errand.State.DEAD):
+        rows = list(queryset.filter(state=Errand.State.DEAD))
+        for row in rows:
             row.send_again()
-        self.tell(request, _("They are sent again within moments."))
+        told = ngettext(
+            "%(count)d message is sent again within moments.",
+            "%(count)d messages are sent again within moments.",
+            len(rows),
+        )
+        self.tell(request, told % {"count": len(rows)}, tone="success" if rows else "info")

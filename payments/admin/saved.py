@@ -24,6 +24,7 @@ from .common import customer_link
 class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """A mirror of what providers keep. Numbers and tokens are not here."""
 
+    empty_hint = _("Cards that customers save appear here, without their numbers.")
     menu_order, icon = 40, "credit_card"
     list_display = ("label", "customer", "provider", "expiry", "created_at")
     list_filter = (("created_at", DateRangeFilter),)
@@ -64,6 +65,7 @@ class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
 @site.admin_for(SavedMethod)
 class SavedMethodAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Ways to pay that customers save appear here.")
     menu_order, icon = 50, "account_balance_wallet"
     list_display = ("label", "kind", "customer", "provider", "use_count", "last_used_at")
     list_filter = (("kind", ChoicesFilter), ("last_used_at", DateRangeFilter))

@@ -359,7 +359,12 @@ class OfferAdmin(StoreModelAdmin):
             _("Drafts made:"),
         )
 
-    @action(description=gettext_lazy("Delete those never used"), permissions=["remove"], icon="delete")
+    @action(
+        description=gettext_lazy("Delete those never used"),
+        permissions=["remove"],
+        icon="delete",
+        confirm=gettext_lazy("Their codes go with them. This cannot be undone."),
+    )
     def delete_unused(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         self._each(
             request, queryset, lambda offer: services.delete_offer(store=offer.store, offer_id=offer.pk), _("Deleted:")

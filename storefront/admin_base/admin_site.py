@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -218,10 +218,18 @@ class StoreAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         back: str = "",
         form: forms.Form | None = None,
         dangerous: bool = False,
+        hidden: Sequence[tuple[str, str]] = (),
         status: int = 200,
     ) -> HttpResponse:
-        """A page that asks before something is done; its form posts to the same address."""
-        context = {"text": text, "button": button, "back": back, "form": form, "dangerous": dangerous}
+        """A page that asks before something is done; its form posts to the same address, with `hidden` as it is."""
+        context = {
+            "text": text,
+            "button": button,
+            "back": back,
+            "form": form,
+            "dangerous": dangerous,
+            "hidden": hidden,
+        }
         return self.render(request, "storefront/staff/confirm.html", context, title=title, status=status)
 
     @method_decorator(never_cache)

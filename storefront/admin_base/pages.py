@@ -8,11 +8,13 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.paginator import Paginator
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.functional import cached_property
+from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 
 from storefront import panels, privacy
@@ -43,6 +45,7 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
     menu_title: Any = None
     menu_order = 50
     icon = "table_rows"
+    empty_hint: Any = ""  # what fills a list that staff do not fill themselves
 
     list_per_page = 50
     list_max_show_all = 200
@@ -168,6 +171,7 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any, *, action: str = trail.Action.CHANGE) -> Any:
         """Also who changed whose personal data; call it in the transaction of the change."""
+        getattr(request, "_rows_logged", set()).add(obj.pk)
         if not self.personal:
             return super().log_change(request, obj, message)
         from django.contrib.admin.models import CHANGE
@@ -193,6 +197,45 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
             object_repr=str(row.pk),  # the name of a person would outlive them here
             action_flag=flag,
             change_message=json.dumps(message) if isinstance(message, list) else message,
+        )
+
+    def run_on_many(
+        self,
+        request: HttpRequest,
+        method: Any,
+        queryset: models.QuerySet[Any],
+        *,
+        description: Any,
+        confirm: Any,
+    ) -> Any:
+        """Runs an action of the list: asks before where it says so, and writes it into the rows' history after it.
+
+        A row about which the action itself wrote something is not written about twice.
+        """
+        if confirm is not None and "confirmed" not in request.POST:
+            return self._ask_first(request, method.__name__, queryset.count(), description=description, text=confirm)
+        rows = list(queryset)
+        logged: set[Any] = set()
+        request._rows_logged = logged  # type: ignore[attr-defined]
+        answer = method(self, request, queryset)
+        if not isinstance(answer, HttpResponseBase):  # one that leads on to a page has done nothing yet
+            for row in rows:
+                if row.pk not in logged:
+                    self.log_change(request, row, str(description))
+        return answer
+
+    def _ask_first(self, request: HttpRequest, name: str, count: int, *, description: Any, text: Any) -> HttpResponse:
+        hidden = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+        hidden += [("action", name), ("select_across", request.POST.get("select_across", "0")), ("confirmed", "1")]
+        chosen = ngettext("%(count)d row is chosen.", "%(count)d rows are chosen.", count) % {"count": count}
+        return self.admin_site.confirm(  # type: ignore[no-any-return]
+            request,
+            title=description,
+            text=f"{chosen} {text}",
+            button=description,
+            back=request.get_full_path(),
+            hidden=hidden,
+            dangerous=True,
         )
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:

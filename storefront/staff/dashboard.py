@@ -34,7 +34,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     tiles, charts = panels.dashboard(request=request, period=period, name=_name(chosen, period))
     return {
         "tiles": [{"tile": tile, "figure": figure} for tile, figure in tiles],
-        "charts": [{"tile": tile, "chart": chart, **_for_chart_js(chart)} for tile, chart in charts],
+        "charts": [
+            {"tile": tile, "chart": chart, "empty": not any(any(series.values) for series in chart.series)}
+            | _for_chart_js(chart)
+            for tile, chart in charts
+        ],
         "stores": stores if len(stores) > 1 else [],
         "chosen_store": chosen["pk"] if chosen else None,
     }

@@ -49,6 +49,7 @@ class KindFilter(DropdownFilter):
 class StaffAccessAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Nobody changes it, superusers neither."""
 
+    empty_hint = gettext_lazy("Who of the staff reads or changes personal data is written down here.")
     menu, menu_order, icon = "customers", 90, "policy"
     list_display = ("at", "staff_name", "what", "of_what", "object_id", "customer_id", "changed")
     list_filter = (("action", ChoicesFilter), KindFilter, ("at", DateRangeFilter))

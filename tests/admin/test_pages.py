@@ -291,3 +291,22 @@ def test_a_panel_of_another_app_shows_on_the_page_and_respects_rights(staff, sto
     text = staff.get(address).content.decode()
     assert "Extra" in text
     assert "Secret" not in text
+
+
+@pytest.mark.parametrize("model", MODELS, ids=IDS)
+def test_an_empty_list_says_what_fills_it(staff, store, model):
+    """A way to add a row, or a word on where rows come from; and a search that finds nothing leads back."""
+    admin = site._registry[model]
+    text = staff.get(_address(model, "changelist"), follow=True).content.decode()
+    if "Nothing here yet" in text:
+        assert admin.empty_hint or f'href="{_address(model, "add")}"' in text
+    if admin.search_fields:
+        text = staff.get(_address(model, "changelist"), {"q": "zzzzzzzz-no-such"}).content.decode()
+        assert "Nothing fits" in text
+        assert 'href="?"' in text
+
+
+def test_a_chart_without_figures_says_so(staff, store):
+    text = staff.get("/admin/").content.decode()
+    assert "Nothing in this period yet." in text
+    assert 'data-type="line"' not in text or "<canvas" in text

@@ -330,6 +330,7 @@ class GiftCardAdmin(StoreModelAdmin):
 # --- batches --------------------------------------------------------------------------------------------------------
 @site.admin_for(GiftCardBatch)
 class BatchAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Gift cards that are issued many at a time appear here.")
     menu, menu_order, icon = MENU, 60, "style"
     list_display = ("name", "count", "shown_amount", "expires_at", "made_by", "created_at")
     list_select_related = ("store",)

@@ -35,6 +35,7 @@ from .loyalty import adjust_points
 class CreditAccountAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Customers get their account with the first grant, from their own page."""
 
+    empty_hint = _("Customers appear here once they have store credit; give it on a customer's page.")
     menu, menu_order, icon = MENU, 40, "account_balance_wallet"
     list_display = ("label", "shown_balance", "shown_held", "created_at")
     list_select_related = ("store",)
@@ -119,6 +120,7 @@ class AccountFilter(DropdownFilter):
 class EntryAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Nothing here can be changed: what was wrong is put right by a further entry."""
 
+    empty_hint = _("Every change of points, credit and gift cards appears here.")
     menu, menu_order, icon = MENU, 70, "receipt_long"
     list_display = (
         "created_at",

@@ -66,6 +66,7 @@ class ProgrammeAdmin(StoreModelAdmin):
 
 @site.admin_for(Member)
 class MemberAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Members appear here when they join the loyalty programme.")
     menu, menu_order, icon = MENU, 20, "card_membership"
     list_display = ("membership_number", "customer", "shown_tier", "points", "held", "joined_at")
     list_select_related = ("account", "tier", "store")
@@ -151,6 +152,7 @@ def adjust_points(request: HttpRequest, *, store: Store, customer_id: str, back:
 
 @site.admin_for(Earning)
 class EarningAdmin(ReadOnlyAdmin, StoreModelAdmin):
+    empty_hint = _("Points that orders earn appear here.")
     menu, menu_order, icon = MENU, 30, "hourglass_top"
     list_display = ("label", "customer", "points", "points_back", "shown_spent", "state", "posts_at", "placed_at")
     list_select_related = ("account", "store")

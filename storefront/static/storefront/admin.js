@@ -108,7 +108,24 @@
     if (button) copy(button);
     if (event.target.closest("[data-print]")) window.print();
   });
+  // What the theme leaves without a name: the search of a list is named by its hint, a cell's field by its column.
+  function nameFields() {
+    for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+      if (field.labels.length || field.hasAttribute("aria-label") || field.hasAttribute("aria-labelledby")) continue;
+      const cell = field.closest("td");
+      const head = cell && cell.closest("table").tHead;
+      const column = head && head.rows[head.rows.length - 1].cells[cell.cellIndex];
+      const name = (column && column.textContent.trim()) || field.placeholder;
+      if (name) field.setAttribute("aria-label", name);
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    nameFields();
+    for (const link of document.querySelectorAll("a:not([aria-label])")) {
+      const sign = !link.textContent.trim() && link.querySelector("span[title]");
+      if (sign) link.setAttribute("aria-label", sign.title);
+    }
     document.querySelectorAll("[data-json-editor][data-as-rows]").forEach(jsonEditor);
   });
 })();
