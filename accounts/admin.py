@@ -126,6 +126,7 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
 class UserAdmin(_Steps, StoreModelAdmin):
     """Accounts are made by shoppers who prove a contact, so none is added here, and none is deleted but by erasing."""
 
+    empty_hint = _("Users appear here when shoppers register, or by an import.")
     menu_order, icon = 10, "person"
     personal = True
     form = UserForm

@@ -141,6 +141,7 @@ class InvitationForm(forms.Form):
 class CustomerAdmin(StoreModelAdmin):
     """A customer comes with the first user who registers and goes by erasing that user."""
 
+    empty_hint = _("Customers appear here when shoppers register or order; import them at Users.")
     menu_order, icon = 15, "contacts"
     personal = True
     form = CustomerForm

@@ -63,6 +63,7 @@ class PriceInline(StoreStackedInline):
 class VariantAdmin(StockActions, StoreModelAdmin):
     """Reached from products: the prices of every group, options, stock. Its list finds a SKU."""
 
+    empty_hint = _("SKUs appear here when products are added.")
     menu, icon, menu_order, menu_title = "shop", "barcode", 20, _("SKUs")
     list_display = ("product", "options_shown", "sku", "price", "left", "reserved", "backorder", "visible")
     list_display_links = ("product", "options_shown")

@@ -212,7 +212,9 @@ def test_charts_carry_their_data_for_the_page(staff, store):
     _message(store)
     text = staff.get("/admin/").content.decode()
     charts = re.findall(r'data-value="([^"]+)"', text)
-    assert len(charts) == len(panels._registry.charts)
+    empty = text.count("Nothing in this period yet.")
+    assert len(charts) >= 1
+    assert len(charts) + empty == len(panels._registry.charts)
     for chart in charts:
         data = json.loads(html.unescape(chart))
         assert data["labels"]
