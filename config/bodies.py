@@ -97,8 +97,7 @@ class Bodies:
 
     def piece(self, source: Any, size: int, address: str, port: int) -> bytes:
         """Up to `size` bytes of `source`. Raises BlockingIOError when too many threads wait already."""
-        # The one that just read a body that was there already may still wait for its turn to run, on a busy machine long.
-        if not self._slots.acquire(timeout=PATIENCE):
+        if not self._turn():
             raise BlockingIOError
         me = threading.get_ident()
         self._waits[me] = Wait(time.monotonic(), address, port)
@@ -108,6 +107,16 @@ class Bodies:
         finally:
             del self._waits[me]
             self._slots.release()
+
+    def _turn(self) -> bool:
+        """Takes a slot. On a busy machine those who have read a body that was there still wait for the processor, so
+        their slots are waited for; with slow senders on all of them, waiting would hold the spare threads, too."""
+        if self._slots.acquire(blocking=False):
+            return True
+        long_ago, waits = time.monotonic() - PATIENCE, self._waits.copy().values()
+        if waits and all(wait.since < long_ago for wait in waits):
+            return False
+        return self._slots.acquire(timeout=PATIENCE)
 
     def _watch(self) -> None:
         while True:

@@ -6,7 +6,10 @@ import io
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from config.bodies import PIECE, Bodies, hang_up
 from storefront.conf import conf
@@ -105,6 +108,25 @@ def test_slow_senders_never_hold_the_last_threads() -> None:
     assert answers == [200]
     assert send(bodies, io.BytesIO(b"{}"), CONTENT_LENGTH="2")[0] == 200
     assert application.bodies == [b"", b"", b"{}", b"{}"]
+
+
+def test_where_slow_senders_wait_already_nobody_waits_for_their_turn(monkeypatch: Any) -> None:
+    monkeypatch.setattr("config.bodies.PATIENCE", 60.0)
+    application = Application()
+    bodies = Bodies(application, threads=4)  # one may wait
+    late = Late()
+    waiting = threading.Thread(target=lambda: send(bodies, late, CONTENT_LENGTH="2"))
+    waiting.start()
+    assert late.asked.wait(60)
+    ((thread, wait),) = bodies._waits.items()
+    bodies._waits[thread] = replace(wait, since=wait.since - 61)
+
+    monkeypatch.setattr(
+        bodies._slots, "acquire", lambda blocking=True, timeout=None: pytest.fail("waited") if blocking else False
+    )
+    assert send(bodies, io.BytesIO(b"{}"), CONTENT_LENGTH="2") == (503, b"temporarily_unavailable")
+    late.come.set()
+    waiting.join(60)
 
 
 def test_hanging_up_closes_the_silent_connections_of_one_peer_at_our_port() -> None:
