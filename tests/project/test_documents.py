@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from storefront import contract
 from storefront.conf import DEFAULT_LIMITS, Conf
 from storefront.errors import DomainError
 
@@ -132,3 +133,40 @@ def test_every_script_of_the_published_client_can_be_started() -> None:
     folder = ROOT / "tests" / "client"
     started = json.loads((folder / "package.json").read_text())["scripts"]
     assert started == {path.stem: f"node {path.name}" for path in sorted(folder.glob("*.mjs"))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_calls_that_the_pages_show_are_operations_of_the_api(page: Path) -> None:
+    text = page.read_text()
+    calls = [
+        (method, re.sub(r"^/api/v1/[\w{}$-]+/storefront", "", path))
+        for method, path in re.findall(r"(?:^|`)(GET|POST|PUT|DELETE) (/[^\s`?]*)", text, flags=re.MULTILINE)
+    ]
+    calls += [
+        (re.search(r"-X (\w+)", line)[1] if "-X " in line else "GET", path)  # type: ignore[index]
+        for line in re.findall(r"^.*curl .*$", text, flags=re.MULTILINE)
+        for path in re.findall(r"\$BASE_URL(/[^\s\"'?]*)", line)
+    ]
+    shapes = {method: [] for method in ("GET", "POST", "PUT", "DELETE")}  # type: dict[str, list[re.Pattern[str]]]
+    for method, path in contract.operations():
+        shapes[method.upper()].append(re.compile(re.sub(r"\{[^}]*\}", "[^/]+", path)))
+    outside = re.compile(r"/(?:$|\?|\{|admin|docs|health|api/schema|hooks|media|newsletter|static|v1/batch$)")
+    unknown = [
+        (method, path)
+        for method, path in calls
+        if not outside.match(path) and not any(shape.fullmatch(path.rstrip("/")) for shape in shapes[method])
+    ]
+    assert unknown == []
+    assert calls or page.name not in {"README.md", "api.md", "languages.md"}
+
+
+def test_the_picture_of_the_apps_is_what_the_layers_enforce() -> None:
+    import tomllib
+
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (kept["layers"] for kept in settings["contracts"] if kept["id"] == "apps")
+    depth = {app.strip(): level for level, line in enumerate(layers) for app in line.split("|")}
+    picture = (ROOT / "docs" / "architecture.md").read_text().split("```")[1]
+    shown = re.findall(r"(?:^|\| )([a-z]+) {2,}", picture, flags=re.MULTILINE)
+    assert sorted(shown) == sorted(depth)
+    assert [depth[name] for name in shown] == sorted(depth[name] for name in shown)
