@@ -419,8 +419,8 @@ def _sent(user: Any) -> dict[str, Any]:
 # --- what holds it together -----------------------------------------------------------------------------------------
 # Rows of these are only reached from a row that has a store.
 BY_THEIR_PARENT = {
-    "storefront_catalog.ImportPart",
-    "storefront_catalog.ImportProblem",
+    "storefront.ImportPart",
+    "storefront.ImportProblem",
     "storefront_catalog.ProductAttribute_choices",
     "storefront_catalog.ProductImage_variants",
     "storefront.StaffStores_stores",
