@@ -157,6 +157,10 @@ class ImageInline(StoreTabularInline):
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:
         return []
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProductImage]:
+        rows: QuerySet[ProductImage] = super().get_queryset(request).prefetch_related("variants")
+        return rows
+
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Only the variants of the product whose page it is, read once for all its pictures."""
         if db_field.name != "variants":
@@ -173,6 +177,19 @@ class ImageInline(StoreTabularInline):
 
 
 class VariantsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """The forms of a page are copies of one form, so its copies share the choices that the first of them read."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.shared: dict[str, list[tuple[Any, str]]] = {}
+        super().__init__(*args, **kwargs)
+
+    def _get_choices(self) -> Any:
+        if "choices" not in self.shared:
+            self.shared["choices"] = [(row.pk, self.label_from_instance(row)) for row in self.queryset]  # type: ignore[union-attr]
+        return self.shared["choices"]
+
+    choices: Any = property(_get_choices)
+
     def label_from_instance(self, variant: Any) -> str:
         return documents.variant_name(variant) or variant.sku or variant.pk
 

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from catalog.models import Product, ProductImage, Stock, Variant
 from engagement.analytics.models import AnalyticsProvider
 from storefront.admin_base import site
 from storefront.models import StoreTemplate
@@ -58,3 +59,14 @@ def test_a_search_of_a_select_asks_no_more_for_many_rows(staff, store, model, fi
     for number in range(2, 10):
         MAKERS[target](store, number)
     assert _queries(staff, reverse("admin:autocomplete"), asked) == few
+
+
+def test_the_page_of_a_product_asks_no_more_for_many_variants_and_pictures(staff, store):
+    tea = MAKERS[Product](store, 0)
+    few = _queries(staff, _page(tea))
+    for number in range(6):
+        variant = Variant.objects.create(store=store, product=tea, sku=f"MORE-{number}", name=f"More {number}")
+        Stock.objects.create(store=store, variant=variant, on_hand=5)
+        names = {side: f"{number}-{side}.webp" for side in ("tiny", "thumbnail", "standard", "zoom")}
+        ProductImage.objects.create(store=store, product=tea, renditions=names)
+    assert _queries(staff, _page(tea)) == few
