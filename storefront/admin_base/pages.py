@@ -14,6 +14,7 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 
@@ -213,7 +214,7 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         A row about which the action itself wrote something is not written about twice.
         """
         if confirm is not None and "confirmed" not in request.POST:
-            return self._ask_first(request, method.__name__, queryset.count(), description=description, text=confirm)
+            return self._ask_first(request, method.__name__, queryset, description=description, text=confirm)
         rows = list(queryset)
         logged: set[Any] = set()
         request._rows_logged = logged  # type: ignore[attr-defined]
@@ -224,8 +225,15 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
                     self.log_change(request, row, str(description))
         return answer
 
-    def _ask_first(self, request: HttpRequest, name: str, count: int, *, description: Any, text: Any) -> HttpResponse:
-        hidden = [(ACTION_CHECKBOX_NAME, pk) for pk in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+    def _ask_first(
+        self, request: HttpRequest, name: str, queryset: models.QuerySet[Any], *, description: Any, text: Any
+    ) -> HttpResponse | None:
+        count = queryset.count()
+        if not count:
+            self.tell(request, _("None of these rows is there any more."), tone="warning")
+            return None
+        ids = queryset.order_by().values_list("pk", flat=True)[: self.list_max_show_all]
+        hidden = [(ACTION_CHECKBOX_NAME, str(pk)) for pk in ids]
         hidden += [("action", name), ("select_across", request.POST.get("select_across", "0")), ("confirmed", "1")]
         chosen = ngettext("%(count)d row is chosen.", "%(count)d rows are chosen.", count) % {"count": count}
         return self.admin_site.confirm(  # type: ignore[no-any-return]
