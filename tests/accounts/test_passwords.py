@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from typing import Any
 
 import pytest
 
 from accounts.models import Session, User
 from messaging.models import Message
+from storefront import hashers
 from tests.accounts.conftest import Enter, last_code, wrong
 from tests.conftest import Api
 from tests.contract import assert_is_error, assert_matches
@@ -193,3 +198,30 @@ def test_a_password_hashed_with_older_parameters_is_renewed_at_login(with_passwo
     assert with_password.post("/auth/login/password", EMAIL | {"password": GOOD}).status_code == 200
     assert User.objects.get().password.startswith("argon2$")
     assert with_password.post("/auth/login/password", EMAIL | {"password": GOOD}).status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_passwords_are_hashed_behind_what_else_wants_the_cores() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    mine = priority()
+    assert hashers._threads().submit(priority).result() == min(mine + hashers.NICENESS, 19)
+    assert priority() == mine
+
+
+def test_a_forked_process_hashes_with_threads_of_its_own() -> None:
+    work = """
+import os, signal, django
+django.setup()
+from django.contrib.auth.hashers import check_password, make_password
+made = make_password("correct horse 9")
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    os._exit(0 if check_password("correct horse 9", made) and not check_password("another", made) else 1)
+raise SystemExit(os.waitpid(child, 0)[1])
+"""
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    done = subprocess.run([sys.executable, "-c", work], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
