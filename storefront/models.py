@@ -377,9 +377,7 @@ class WorkerBeat(models.Model):
 class StaffStores(models.Model):
     """Which stores a member of staff sees in the back office (ADR 17). Who has no row sees all, as superusers do."""
 
-    staff = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="staff_stores"
-    )
+    staff = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
     all_stores = models.BooleanField(
         _("all stores"), default=True, help_text=_("Those of later, too. Superusers always see all.")
     )

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='StaffStores',
             fields=[
-                ('staff', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='staff_stores', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('staff', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
                 ('all_stores', models.BooleanField(default=True, help_text='Those of later, too. Superusers always see all.', verbose_name='all stores')),
                 ('stores', models.ManyToManyField(blank=True, help_text='Which ones they see instead; none: no store at all.', related_name='+', to='storefront.store', verbose_name='stores')),
             ],
