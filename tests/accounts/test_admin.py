@@ -118,7 +118,7 @@ def test_one_session_or_several_can_be_ended(staff: Client, enter: Enter) -> Non
     sessions = list(Session.objects.order_by("created_at", "pk"))
     address = reverse("admin:storefront_accounts_session_end", args=[sessions[0].pk])
     assert staff.get(address).status_code == 200 and staff.post(address).status_code == 302
-    form = {"action": "end_selected", "_selected_action": [sessions[1].pk]}
+    form = {"action": "end_selected", "_selected_action": [sessions[1].pk], "confirmed": "1"}
     assert staff.post(page("session", "changelist"), form).status_code == 302
     alive = [api.get(f"/auth/user/{api.user_id}").status_code for api in apis]
     assert sorted(alive) == [200, 401, 401]

@@ -112,7 +112,7 @@ def test_a_row_of_another_store_is_met_nowhere(limited, helper, elsewhere, rf, m
     request = rf.get("/")
     request.user = helper
     for name in site._registry[model].get_actions(request):
-        sent = {"action": name, "_selected_action": [str(row.pk)], "post": "yes", "index": "0"}
+        sent = {"action": name, "_selected_action": [str(row.pk)], "post": "yes", "confirmed": "1", "index": "0"}
         answer = limited.post(root, sent, follow=True)
         assert answer.status_code == 200, name
         _shows_nothing(answer, row)

@@ -119,7 +119,7 @@ def test_staff_change_nothing(staff: Client, store: Store, shopper: Shopper, tea
 
 
 def act(staff: Client, action: str, *carts: Cart) -> str:
-    sent = {"action": action, "_selected_action": [cart.pk for cart in carts]}
+    sent = {"action": action, "_selected_action": [cart.pk for cart in carts], "confirmed": "1"}
     response = staff.post(reverse("admin:storefront_carts_cart_changelist"), sent, follow=True)
     assert response.status_code == 200
     return str(response.content.decode())

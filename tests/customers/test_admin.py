@@ -125,7 +125,7 @@ def test_staff_invite_a_user_and_withdraw_it(staff: Client, reader: Client, part
     assert (row.contact, row.customer_id, row.invited_by) == ("+919876543210", "party", "grace")
     assert Message.objects.get().to == "+919876543210"
     assert "9876543210" not in staff.get(lists("invitation")).content.decode()  # masked in lists
-    chosen = {"action": "withdraw", "_selected_action": [row.pk]}
+    chosen = {"action": "withdraw", "_selected_action": [row.pk], "confirmed": "1"}
     reader.post(lists("invitation"), chosen)
     assert Invitation.objects.get().state == "open"
     staff.post(lists("invitation"), chosen)

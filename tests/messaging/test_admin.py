@@ -97,7 +97,10 @@ def test_a_dead_letter_goes_again_one_by_one_and_in_bulk(
     one, two, three = queue(), queue(), queue()
     services.drain()
     provider.always = {}
-    staff.get(reverse("admin:storefront_messaging_message_send_this_again", args=[one.pk]))
+    again = reverse("admin:storefront_messaging_message_send_this_again", args=[one.pk])
+    staff.get(again)
+    assert fresh(one).status == Status.FAILED  # looking asks first
+    staff.post(again)
     bulk = {"action": "send_again", "_selected_action": [two.pk, three.pk]}
     response = staff.post(_page("message", "changelist"), bulk, follow=True)
     assert "2 messages are on their way again" in response.content.decode()

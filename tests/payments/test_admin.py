@@ -78,7 +78,7 @@ def test_many_mandates_at_once_say_which_did_not_go(staff: Client, mandate: dict
     from tests.payments.conftest import mandate_body
 
     created = shopper.post(f"{shopper.path}/mandates", mandate_body("50100000000002")).json()["content"]["mandate"]
-    data = {"action": "pause_many", "_selected_action": [mandate["id"], created["id"]]}
+    data = {"action": "pause_many", "_selected_action": [mandate["id"], created["id"]], "confirmed": "1"}
     answer = staff.post(reverse("admin:storefront_payments_mandate_changelist"), data, follow=True)
     text = told(answer)
     assert created["id"] in text and "1 done" in text
@@ -139,7 +139,9 @@ def test_many_debits_are_retried_or_cancelled(staff: Client, store: Store) -> No
     MandateDebit.objects.filter(pk=second.pk).update(status="debit-failed", due_at=None)
     address = reverse("admin:storefront_payments_mandatedebit_changelist")
     for action in ("retry_many", "cancel_many"):
-        answer = staff.post(address, {"action": action, "_selected_action": [first.pk, second.pk]}, follow=True)
+        answer = staff.post(
+            address, {"action": action, "_selected_action": [first.pk, second.pk], "confirmed": "1"}, follow=True
+        )
         assert answer.status_code == 200
     assert set(MandateDebit.objects.values_list("status", flat=True)) == {"cancelled"}
 

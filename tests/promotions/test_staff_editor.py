@@ -340,7 +340,7 @@ def test_who_may_only_look_cannot_change(store, offer):
     assert looker.post(publish).status_code in (302, 403)
     listed = reverse("admin:storefront_promotions_coupon_changelist")
     for name in ("publish_many", "stop_many", "duplicate_many", "delete_unused"):
-        looker.post(listed, {"action": name, "_selected_action": [made.pk]})
+        looker.post(listed, {"action": name, "_selected_action": [made.pk], "confirmed": "1"})
     assert Offer.objects.filter(pk=made.pk).values().get() == before
     assert Offer.objects.count() == 1
     assert looker.get(reverse("admin:storefront_promotions_promotion_changelist")).status_code == 403
@@ -358,7 +358,7 @@ def test_lists_publish_stop_duplicate_and_delete_through_services(staff, store, 
     listed = reverse("admin:storefront_promotions_coupon_changelist")
 
     def act(name: str, *offers: Offer) -> str:
-        sent = {"action": name, "_selected_action": [found.pk for found in offers]}
+        sent = {"action": name, "_selected_action": [found.pk for found in offers], "confirmed": "1"}
         return staff.post(listed, sent, follow=True).content.decode()
 
     text = act("publish_many", draft, codeless)
@@ -380,7 +380,7 @@ def test_a_used_offer_is_not_deleted(staff, store, offer):
     assert "has been used" in staff.get(delete).content.decode()
     staff.post(delete, {"post": "yes"})
     listed = reverse("admin:storefront_promotions_coupon_changelist")
-    staff.post(listed, {"action": "delete_unused", "_selected_action": [made.pk]})
+    staff.post(listed, {"action": "delete_unused", "_selected_action": [made.pk], "confirmed": "1"})
     assert Offer.objects.filter(pk=made.pk).exists()
 
 
