@@ -106,7 +106,7 @@ class StubServer:
         self.next: deque[StubAnswer] = deque()
         self.requests: list[StubRequest] = []
         self._closing = threading.Event()
-        self._lock = threading.Lock()
+        self._news = threading.Condition()
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -150,8 +150,9 @@ class StubServer:
         self._thread.start()
 
     def _choose(self, request: StubRequest) -> StubAnswer:
-        with self._lock:
+        with self._news:
             self.requests.append(request)
+            self._news.notify_all()
             if self.next:
                 return self.next.popleft()
         return self.default(request) if callable(self.default) else self.default
@@ -159,6 +160,13 @@ class StubServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def arrived(self, count: int) -> int:
+        """How many requests have come, once there are `count` of them: one that its caller gave up on may be read
+        after that. Waits 10 seconds at most."""
+        with self._news:
+            self._news.wait_for(lambda: len(self.requests) >= count, timeout=10)
+            return len(self.requests)
 
     def close(self) -> None:
         self._closing.set()
@@ -220,7 +228,10 @@ class ChannelContract(ABC):
     # -- the contract --
     def setup_method(self) -> None:
         self.stub = StubServer()
-        self.channel = self.make(base_url=self.stub.url, timeout=0.5, callback_url=self.callback_url)
+        self.channel = self._patient(10)
+
+    def _patient(self, timeout: float) -> Channel:
+        return self.make(base_url=self.stub.url, timeout=timeout, callback_url=self.callback_url)
 
     def teardown_method(self) -> None:
         self.stub.close()
@@ -233,7 +244,7 @@ class ChannelContract(ABC):
         assert "482913" not in shown, "a failure must not repeat the text"
         assert self.message.to not in shown, "a failure must not name the person"
         assert len(error.reason) <= 60, "reasons are short"
-        assert len(self.stub.requests) == before + 1, "one send is one request: repeating is the queue's business"
+        assert self.stub.arrived(before + 1) == before + 1, "one send is one request: repeating is the queue's business"
         return error
 
     def _failure_of_a_send(self) -> DeliveryFailed:
@@ -250,6 +261,7 @@ class ChannelContract(ABC):
         self.assert_request(self.stub.requests[0])
 
     def test_a_provider_that_does_not_answer_in_time_is_tried_again(self) -> None:
+        self.channel = self._patient(0.5)
         error = self._fail(StubAnswer(hang=True))
         assert error.retry
         assert error.reason == "timeout"
