@@ -3,6 +3,10 @@
 With CI set, services that cannot be reached are a failure. TEST_DATABASE_URL and TEST_REDIS_URL name them; without,
 the usual local addresses are tried. Arguments go to pytest. Tests run in as many processes as there are cores, four at
 most: each has a database of its own, in Redis too.
+
+A test that fails runs once more, and the summary names it (RERUN): a crowded machine may have held up the servers,
+workers and stubs that it talks to. What counts the effects of calls in parallel has no second try (tests/conftest.py).
+With CI set, the order of the tests is the same each time.
 """
 
 from __future__ import annotations
@@ -23,6 +27,9 @@ DATABASES = [
 ]
 REDISES = ["redis://127.0.0.1:6379/15"]
 PROCESSES = min(os.cpu_count() or 1, 4)
+AGAIN = ["--reruns", "1", "--reruns-delay", "3"]
+if os.environ.get("CI"):
+    AGAIN += ["--randomly-seed", "1"]
 OURS = re.compile(
     r"^(DATABASE_URL|REDIS_URL|CELERY_|SQLITE_|LIMIT|OTP_|SECRET_KEY|DJANGO_SETTINGS_MODULE|VAR_DIR|PORT$)"
 )
@@ -59,7 +66,7 @@ def run(name: str, services: dict[str, str], arguments: list[str]) -> tuple[bool
         kept = {key: value for key, value in os.environ.items() if not OURS.match(key)}
         started = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "-n", str(PROCESSES), "--dist", "worksteal", *arguments],
+            [sys.executable, "-m", "pytest", "-q", "-n", str(PROCESSES), "--dist", "worksteal", *AGAIN, *arguments],
             cwd=ROOT,
             env=kept | services | {"VAR_DIR": scratch, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
