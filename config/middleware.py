@@ -1,20 +1,20 @@
-"""Django's middleware for staff pages. The API has no sessions, cookies or forms, so its requests pass by."""
+"""Django's middleware for staff pages, and refusals beside the API. The API has no sessions, cookies or forms, so its requests pass by."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from corsheaders.middleware import CorsMiddleware as _Cors
 from django.contrib.auth.middleware import AuthenticationMiddleware as _Authentication
 from django.contrib.messages.middleware import MessageMiddleware as _Message
 from django.contrib.sessions.middleware import SessionMiddleware as _Session
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware as _XFrameOptions
-from django.middleware.common import CommonMiddleware as _Common
+from django.middleware.common import CommonMiddleware as _DjangoCommon
 from django.middleware.csrf import CsrfViewMiddleware as _Csrf
 from django_otp.middleware import OTPMiddleware as _Otp
 from whitenoise.middleware import WhiteNoiseMiddleware as _WhiteNoise
 
-from storefront.middleware import back_office_only
+from storefront.middleware import API_PREFIX, back_office_only, in_json
 
 
 class CorsMiddleware(_Cors):
@@ -27,6 +27,36 @@ class CorsMiddleware(_Cors):
         assert isinstance(response, HttpResponseBase)
         response.headers.setdefault("Vary", "Origin")
         return response
+
+
+class RefusalsInJson:
+    """Refuses in JSON what is no page for people: misspelt addresses of the API get its envelope, and so do scanners.
+
+    The admin and the pages behind links in messages word their refusals themselves.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code < 400 or request.path_info.startswith((API_PREFIX, "/admin/")):
+            return response
+        match = request.resolver_match
+        if match is not None and match.route.startswith("newsletter/"):
+            return response
+        if response.get("Content-Type", "").startswith("application/json"):
+            return response
+        return in_json(response)
+
+
+class _Common(_DjangoCommon):
+    """Probes of health call a machine by whatever name or number they know it by."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        if request.path_info.startswith("/health/"):
+            return None
+        return super().process_request(request)
 
 
 AuthenticationMiddleware = back_office_only(_Authentication)

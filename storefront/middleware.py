@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import Resolver404
 from django.utils import translation
 
@@ -80,7 +81,7 @@ class StorefrontMiddleware:
         if not without_body and not response.has_header("Content-Length"):
             response["Content-Length"] = str(len(response.content))  # without it, servers send the answer in chunks
         if response.status_code >= 400 and not response.get("Content-Type", "").startswith("application/json"):
-            return wire.error_response(_outside_views(response))
+            return in_json(response)
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -138,7 +139,8 @@ def check_input(request: HttpRequest) -> None:
         raise errors.Invalid(code="malformed_query")
 
 
-def _outside_views(response: HttpResponse) -> DomainError:
+def in_json(response: HttpResponseBase) -> HttpResponse:
+    """The envelope of a refusal, in the place of one that Django worded for a page."""
     known: dict[int, type[DomainError]] = {
         400: errors.MalformedBody,
         401: errors.Unauthenticated,
@@ -150,7 +152,8 @@ def _outside_views(response: HttpResponse) -> DomainError:
         429: errors.TooManyRequests,
         503: errors.Unavailable,
     }
-    return known.get(response.status_code, errors.ServerError)()
+    kept = {"Allow": response["Allow"]} if response.has_header("Allow") else {}
+    return wire.error_response(known.get(response.status_code, errors.ServerError)(), headers=kept)
 
 
 def back_office_only(middleware: type[Any]) -> type[Any]:

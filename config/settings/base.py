@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.CorsMiddleware",  # outermost: pages of other origins may read refusals, too
     "storefront.middleware.StorefrontMiddleware",
+    "config.middleware.RefusalsInJson",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.WhiteNoiseMiddleware",
     "config.middleware.SessionMiddleware",

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 
 from storefront import health, redis_client
+from tests.contract import assert_is_error
 
 
 @pytest.mark.django_db
@@ -43,6 +44,57 @@ def test_the_openapi_document_describes_the_api(client: Client) -> None:
     document = answer.json()
     assert document["openapi"].startswith("3.1")
     assert any(path.endswith("/auth/anonymous") for path in document["paths"])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [
+        ("GET", "/nope", 404),
+        ("POST", "/nope", 404),
+        ("OPTIONS", "/nope", 404),
+        ("GET", "//api/v1/demo/storefront/carts", 404),
+        ("POST", "/API/v1/demo/storefront/carts", 404),
+        ("GET", "/api", 404),
+        ("GET", "/%00", 404),
+        ("GET", "/%ff", 404),
+        ("GET", "/newsletter/demo", 404),
+        ("GET", "/static/nope.css", 404),
+        ("GET", "/docs/nope", 404),
+        ("GET", "/" + "a" * 20_000, 404),
+        ("POST", "/", 405),
+        ("TRACE", "/", 405),
+        ("BREW", "/health/ready", 405),
+        ("POST", "/docs", 405),
+        ("POST", "/api/schema", 405),
+    ],
+)
+def test_what_is_no_page_is_refused_in_json(settings: Any, debug: bool, method: str, address: str, status: int) -> None:
+    settings.DEBUG = debug
+    answer = Client(enforce_csrf_checks=True).generic(method, address)
+    assert_is_error(answer, status, {404: "not_found", 405: "method_not_allowed"}[status])
+    assert answer["X-Request-Id"]
+    if status == 405:
+        assert answer["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.django_db
+def test_refusals_that_people_read_stay_pages(client: Client) -> None:
+    link = client.get("/newsletter/demo/confirm/forged")
+    assert link.status_code == 404
+    assert link["Content-Type"].startswith("text/html")
+    assert client.get("/admin/nope")["Location"].startswith("/admin/login/")
+
+
+@pytest.mark.django_db
+def test_a_name_that_is_not_ours_is_refused_in_json_except_for_probes(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["shop.example.com"]
+    for host in ("evil.example", "10.1.2.3:8000", "a b", ""):
+        stranger = Client(headers={"host": host})
+        assert_is_error(stranger.get("/"), 400, "malformed_body")
+        assert stranger.get("/health/live").status_code == 200, host
+        assert stranger.get("/health/ready").status_code == 200, host
 
 
 @pytest.mark.django_db
