@@ -112,6 +112,9 @@ class Conf:
     PLACES_MAX_AGE: int = 3600  # and for states and postal codes, which hardly ever change
     STORE_CACHE_SECONDS: int = 5
     LANGUAGES: tuple[str, ...] = ("en", "hi")  # in which the API answers; each needs its catalogues
+    DISK_LOW_BYTES: int = (
+        512 * 1_048_576
+    )  # less room than this, or than a tenth of a smaller disk, is an alarm; 0: never
     # brakes
     LIMITS: dict[str, str] = field(default_factory=dict)  # over DEFAULT_LIMITS
     LIMITS_ENABLED: bool = True

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage, storages
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count, Min, Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from storefront import outbox, redis_client, services
+from storefront import outbox, private_files, redis_client, services
+from storefront.conf import conf
 from storefront.ids import new_ulid
 
-OK, DOWN, OFF, LATE = "ok", "down", "off", "late"
+OK, DOWN, OFF, LATE, LOW = "ok", "down", "off", "late", "low"
+DEGRADED = "degraded"
 LATE_AFTER_SECONDS = 120
 
 
@@ -32,12 +38,66 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when requests can be served, 503 when not. Redis is told but does not decide: the API works without it."""
+    """200 when requests can be served, 503 when not.
+
+    Redis is told but does not decide: the API works without it. Nor does a disk that is nearly full: reads go on, and
+    no other machine would take in more. It shows in the status, which then is "degraded".
+    """
     database = OK if _database_answers() else DOWN
+    disk = LOW if _is_low(shortest_disk()) else OK
     return _uncached(
-        {"status": database, "components": {"database": database, "redis": _redis_state()}},
+        {
+            "status": DEGRADED if (database, disk) == (OK, LOW) else database,
+            "components": {"database": database, "redis": _redis_state(), "disk": disk},
+        },
         status=200 if database == OK else 503,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk that we write to: bytes in all, and free for us, without what is kept for the administrator."""
+
+    folder: Path
+    free: int
+    total: int
+
+    @property
+    def spare(self) -> int:
+        """What is left before it is an alarm. A small disk, a container's /tmp for one, is not low for its size alone."""
+        return self.free - min(conf().DISK_LOW_BYTES, self.total // 10)
+
+
+def shortest_disk() -> Disk | None:
+    """Of the disks that this process writes to, the one that is nearest to an alarm; None when it writes to none."""
+    return min(filter(None, map(_disk, _folders())), key=lambda disk: disk.spare, default=None)
+
+
+def _is_low(disk: Disk | None) -> bool:
+    return disk is not None and disk.spare < 0
+
+
+def _folders() -> Iterator[Path]:
+    """Of uploads, of private files, of temporary ones, and of the database when it is a file."""
+    for storage in (default_storage, private_files.storage()):
+        if isinstance(storage, FileSystemStorage):
+            yield Path(storage.location)
+    yield Path(tempfile.gettempdir())
+    if connection.vendor == "sqlite":
+        yield Path(os.fspath(connection.settings_dict["NAME"])).absolute().parent
+
+
+def _disk(folder: Path) -> Disk | None:
+    """The disk of a folder, which may not be there before the first file is."""
+    for place in (folder, *folder.parents):
+        try:
+            usage = shutil.disk_usage(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        return Disk(place, usage.free, usage.total)
+    return None
 
 
 def _uncached(body: dict[str, Any], status: int = 200) -> JsonResponse:
@@ -88,7 +148,7 @@ def report() -> list[Component]:
     if found[0].state == OK and found[1].state == OK:
         found.append(_guarded("worker", _worker))
         found += _queues()
-    return [*found, _guarded("storage", _storage), _guarded("settings", _settings)]
+    return [*found, _guarded("storage", _storage), _guarded("disk", _room), _guarded("settings", _settings)]
 
 
 def _guarded(name: str, probe: Callable[[], Component]) -> Component:
@@ -169,6 +229,14 @@ def _storage() -> Component:
     finally:
         default_storage.delete(name)
     return Component("storage", OK if intact else DOWN, detail={"kind": type(storages["default"]).__name__})
+
+
+def _room() -> Component:
+    disk = shortest_disk()
+    if disk is None:
+        return Component("disk", OFF, required=False, detail={"note": "nothing is written to a disk of this machine"})
+    detail = {"folder": str(disk.folder), "free_mib": disk.free >> 20, "total_mib": disk.total >> 20}
+    return Component("disk", LOW if _is_low(disk) else OK, required=False, detail=detail)
 
 
 def _settings() -> Component:

@@ -186,6 +186,7 @@ STOREFRONT = {
     "PASSWORD_PARALLEL": env.int("PASSWORD_PARALLEL", default=1),
     "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
+    "DISK_LOW_BYTES": env.int("DISK_LOW_BYTES", default=536_870_912),
     "LANGUAGES": tuple(env.list("API_LANGUAGES", default=["en", "hi"])),
     "SWEEP_SECONDS": env.int("SWEEP_SECONDS", default=5),
     "MESSAGE_LEASE_SECONDS": env.int("MESSAGE_LEASE_SECONDS", default=20),

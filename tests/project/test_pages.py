@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,7 +127,50 @@ def test_ready_without_redis_is_still_ready(client: Client, monkeypatch: Any) ->
     monkeypatch.setattr(redis_client, "quietly", lambda call: None)
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    assert answer.json()["components"] == {"database": "ok", "redis": health.DOWN}
+    assert answer.json()["components"] == {"database": "ok", "redis": health.DOWN, "disk": "ok"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("free", "total", "low"),
+    [(511, 100_000, True), (512, 100_000, False), (0, 64, True), (7, 64, False), (6, 64, True), (0, 0, False)],
+)
+def test_a_disk_that_is_nearly_full_is_an_alarm_and_no_reason_to_take_a_machine_out(
+    client: Client, monkeypatch: Any, capsys: Any, settings: Any, free: int, total: int, low: bool
+) -> None:
+    """Of several, the fullest decides, whichever is the smaller one. Figures in MiB."""
+    settings.STOREFRONT = settings.STOREFRONT | {"DISK_LOW_BYTES": 512 << 20}
+    roomy = SimpleNamespace(free=70 << 20, total=100 << 20)  # less than the limit, more than a tenth
+    full = SimpleNamespace(free=free << 20, total=total << 20)
+    media = str(settings.MEDIA_ROOT)
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda place: full if str(place) in media else roomy)
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["components"]["disk"]) == (
+        ("degraded", "low") if low else ("ok", "ok")
+    )
+
+    (component,) = [found for found in health.report() if found.name == "disk"]
+    assert component.state == ("low" if low else "ok")
+    assert not component.harmful
+
+    settings.STOREFRONT = settings.STOREFRONT | {"DISK_LOW_BYTES": 0}
+    assert client.get("/health/ready").json()["status"] == "ok"
+
+
+@pytest.mark.django_db
+def test_a_folder_that_is_not_there_yet_is_on_the_disk_of_the_one_above(tmp_path: Any, settings: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path / "not" / "yet"
+    assert health._disk(tmp_path / "not" / "yet").folder == tmp_path
+    assert health.shortest_disk() is not None
+
+
+@pytest.mark.django_db
+def test_without_a_database_the_disk_does_not_soften_the_word(client: Client, monkeypatch: Any) -> None:
+    monkeypatch.setattr(health, "_database_answers", lambda: False)
+    monkeypatch.setattr(health.shutil, "disk_usage", lambda place: SimpleNamespace(free=0, total=1 << 40))
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"], answer.json()["components"]["disk"]) == (503, "down", "low")
 
 
 @pytest.mark.django_db

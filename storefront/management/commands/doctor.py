@@ -33,7 +33,13 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _state(self, component: health.Component) -> str:
-        styles = {health.OK: self.style.SUCCESS, health.DOWN: self.style.ERROR, health.LATE: self.style.WARNING}
+        warning = self.style.WARNING
+        styles = {
+            health.OK: self.style.SUCCESS,
+            health.DOWN: self.style.ERROR,
+            health.LATE: warning,
+            health.LOW: warning,
+        }
         style = styles.get(component.state, str)
         return str(style(f"{component.state:<5}"))
 
