@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -75,13 +75,29 @@ class Category(StoreScoped):
         return self.name
 
     def clean(self) -> None:
-        """Refuses a parent that lies below, which would cut both off the tree."""
-        above, seen = self.parent, {self.pk}
+        """Refuses a parent that lies below, which would cut both off the tree.
+
+        Locks the store's categories in id order, as counting them does, until the transaction around it ends: of two
+        that move at once, the later one sees where the earlier one went.
+        """
+        if self._state.adding or self.parent_id is None:  # nothing lies below what is new
+            return
+        rows = Category.objects.select_for_update(no_key=True).filter(store=self.store_id).order_by("pk")
+        with transaction.atomic():
+            parents = dict(rows.values_list("pk", "parent_id"))
+        above: str | None = self.parent_id
+        seen = {self.pk}
         while above is not None:
-            if above.pk in seen:
+            if above in seen:
                 raise ValidationError({"parent": _("A category cannot lie below itself.")})
-            seen.add(above.pk)
-            above = above.parent
+            seen.add(above)
+            above = parents.get(above)
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ValidationError for a parent that has come to lie below since the form was looked at."""
+        self.clean()
+        super().save(*args, **kwargs)
 
 
 class Brand(StoreScoped):

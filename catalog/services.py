@@ -112,8 +112,10 @@ def _publish(store: Store, product_ids: Collection[str]) -> set[str]:
                         variant.pk,
                     )
                 )
-    writing.update(Product, ("visible", "category_ids", "document", "detail_document"), product_rows)
-    writing.update(Variant, ("visible", "document", "item_document", "line_document", "own_attributes"), variant_rows)
+    shown = ("visible", "category_ids", "document", "detail_document")
+    writing.update(store=store, model=Product, columns=shown, rows=product_rows)
+    shown = ("visible", "document", "item_document", "line_document", "own_attributes")
+    writing.update(store=store, model=Variant, columns=shown, rows=variant_rows)
     return moved
 
 

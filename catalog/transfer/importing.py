@@ -583,9 +583,10 @@ class Batch:
                 row.modified_at = now
         fields = [model._meta.get_field(column.removesuffix("_id")) for column in columns]
         writing.update(
-            model,
-            columns,
-            [
+            store=self.store,
+            model=model,
+            columns=columns,
+            rows=[
                 [*(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields), row.pk]
                 for row in rows
             ],

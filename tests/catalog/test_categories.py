@@ -111,10 +111,21 @@ def test_the_tree_of_another_store_is_not_shown(other_store: Any, get: Any, tree
     assert listed(get(f"/catalog/categories?parent_category_id={theirs.pk}")) == []
 
 
-def test_branches_that_two_members_of_staff_moved_below_each_other_are_still_counted(
-    store: Any, tree: dict[str, Category]
-) -> None:
-    """Each move alone is allowed; where both are saved at once, counting must come to an end all the same."""
+def test_of_two_moves_that_were_both_allowed_the_second_is_refused(tree: dict[str, Category]) -> None:
+    first, second = Category.objects.get(name="Green"), Category.objects.get(name="Cups")
+    first.parent, second.parent = tree["Cups"], tree["Green"]
+    first.full_clean()
+    second.full_clean()
+    first.save()
+    with pytest.raises(ValidationError) as refused:
+        second.save()
+    assert list(refused.value.message_dict) == ["parent"]
+    parents = dict(Category.objects.values_list("name", "parent__name"))
+    assert parents == {"Tea": None, "Green": "Cups", "Sencha": "Green", "Cups": None}
+
+
+def test_branches_that_lie_below_each_other_are_still_counted(store: Any, tree: dict[str, Category]) -> None:
+    """No form and no service makes such a pair; where somebody's SQL did, counting must come to an end all the same."""
     make_product(store, categories=(tree["Cups"],))
     Category.objects.filter(pk=tree["Tea"].pk).update(parent=tree["Cups"])
     Category.objects.filter(pk=tree["Cups"].pk).update(parent=tree["Tea"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from catalog import services
+from catalog import selectors, services
 from catalog.models import Category, Product, ProductCategory, Variant
 from tests.catalog.factories import make_category, make_product
 from tests.threads import in_parallel
@@ -44,6 +45,26 @@ def test_counts_are_right_when_all_publish_at_once(store: Any) -> None:
     in_parallel(place, len(products))
     counts = dict(Category.objects.filter(store=store).values_list("name", "product_count"))
     assert counts == {"Tea": 8, "Green": 4, "Black": 4}
+
+
+def test_categories_that_move_below_each_other_at_once_stay_in_the_tree(store: Any) -> None:
+    """Six in a ring, each below its neighbour: no more than five of the moves can be."""
+    ring = [make_category(store, f"Branch {number}") for number in range(6)]
+
+    def move(number: int) -> bool:
+        category = Category.objects.get(pk=ring[number].pk)
+        category.parent = ring[(number + 1) % len(ring)]
+        try:
+            category.save()
+        except ValidationError:
+            return False
+        services.recount_categories(store=store)
+        return True
+
+    moved = in_parallel(move, len(ring))
+    parents = dict(Category.objects.filter(store=store).values_list("pk", "parent_id"))
+    assert moved.count(False) == 1 and list(parents.values()).count(None) == 1
+    assert len(selectors.tree(store=store).by_id) == len(ring)
 
 
 def test_two_publishers_of_a_new_product_make_one_variant(store: Any) -> None:

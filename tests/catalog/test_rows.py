@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import RestrictedError
 
-from catalog import services
+from catalog import services, writing
 from catalog.models import (
     Attribute,
     AttributeChoice,
@@ -146,6 +146,12 @@ def test_publishing_again_writes_nothing_at_the_same_cost(
     with django_assert_max_num_queries(22) as asked:
         services.publish(store=store, product_ids=products)
     assert not [query for query in asked.captured_queries if query["sql"].startswith("UPDATE")]
+
+
+def test_rows_of_another_store_are_not_written(store: Any, other_store: Any) -> None:
+    ours, theirs = make_product(store, name="Bell"), make_product(other_store, name="Bell")
+    writing.update(store=store, model=Product, columns=("name",), rows=[("Gong", ours.pk), ("Gong", theirs.pk)])
+    assert dict(Product.objects.values_list("pk", "name")) == {ours.pk: "Gong", theirs.pk: "Bell"}
 
 
 def test_publishing_reaches_no_other_store(store: Any, other_store: Any) -> None:
