@@ -112,10 +112,10 @@ def _publish(store: Store, product_ids: Collection[str]) -> set[str]:
                         variant.pk,
                     )
                 )
-    shown = ("visible", "category_ids", "document", "detail_document")
-    writing.update(store=store, model=Product, columns=shown, rows=product_rows)
-    shown = ("visible", "document", "item_document", "line_document", "own_attributes")
-    writing.update(store=store, model=Variant, columns=shown, rows=variant_rows)
+    of_product = ("visible", "category_ids", "document", "detail_document")
+    of_variants = ("visible", "document", "item_document", "line_document", "own_attributes")
+    writing.update(store=store, model=Product, columns=of_product, rows=product_rows)
+    writing.update(store=store, model=Variant, columns=of_variants, rows=variant_rows)
     return moved
 
 

@@ -111,9 +111,7 @@ def _reader(field: models.Field[Any, Any]) -> Reader | None:
     return None if isinstance(field, plain) else partial(field.get_db_prep_save, connection=connection)
 
 
-def update(
-    *, store: Store, model: type[StoreScoped], columns: Collection[str], rows: Sequence[Sequence[Any]]
-) -> None:
+def update(*, store: Store, model: type[StoreScoped], columns: Collection[str], rows: Sequence[Sequence[Any]]) -> None:
     """Updates rows given as (*columns, key), and none of another store.
 
     One statement a row, sent together: many times faster than bulk_update.
