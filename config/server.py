@@ -60,8 +60,10 @@ def load(parent: int, threads: int) -> Any:
 
     from config.bodies import Bodies
     from config.wsgi import application
+    from storefront import hashers
     from storefront.outbox import embedded
 
+    hashers.share(threads=threads)
     if not settings.CELERY_BROKER_URL:
         embedded.start()
     return Bodies(application, threads=threads).start()

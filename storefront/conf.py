@@ -135,7 +135,7 @@ class Conf:
     # passwords
     PASSWORD_MIN_LENGTH: int = 8
     PASSWORD_PARALLEL: int = 1  # hashes at once in one process
-    PASSWORD_WAITERS: int = 5  # callers that may wait for a turn in one process; fewer than its threads
+    PASSWORD_WAITERS: int = 5  # callers that may wait for a turn in one process, which holds a thread each
     PASSWORD_WAIT_SECONDS: float = 1.0
     # messages
     SANDBOX_INBOX: bool = False  # the page that shows messages with their codes; needs DEBUG

@@ -17,12 +17,27 @@ from storefront.errors import TooManyRequests
 
 Result = TypeVar("Result")
 NICENESS = 5  # of threads that hash: where both want a core, others get three quarters of it
+SPARE = 2  # threads that are never held by a password
+_most_waiters: int | None = None
+
+
+def share(*, threads: int) -> None:
+    """Says how many threads answer requests in this process, so that SPARE of them are left to others.
+
+    For web servers that know it; others take PASSWORD_WAITERS as it is. Before the first password.
+    """
+    global _most_waiters
+    _most_waiters = max(0, threads - conf().PASSWORD_PARALLEL - SPARE)
+    _places.cache_clear()
 
 
 @cache
 def _places() -> tuple[BoundedSemaphore, BoundedSemaphore]:
     """The turns and the waiting places of this process."""
-    return BoundedSemaphore(conf().PASSWORD_PARALLEL), BoundedSemaphore(conf().PASSWORD_WAITERS)
+    waiters = conf().PASSWORD_WAITERS
+    if _most_waiters is not None:
+        waiters = min(waiters, _most_waiters)
+    return BoundedSemaphore(conf().PASSWORD_PARALLEL), BoundedSemaphore(waiters)
 
 
 @contextmanager

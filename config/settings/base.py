@@ -184,6 +184,7 @@ STOREFRONT = {
     "REFRESH_GRACE_SECONDS": env.int("REFRESH_GRACE_SECONDS", default=30),
     "PASSWORD_MIN_LENGTH": env.int("PASSWORD_MIN_LENGTH", default=8),
     "PASSWORD_PARALLEL": env.int("PASSWORD_PARALLEL", default=1),
+    "PASSWORD_WAITERS": env.int("PASSWORD_WAITERS", default=5),
     "TRUSTED_PROXIES": env.int("TRUSTED_PROXIES", default=0),
     "PUBLIC_URL": env.str("PUBLIC_URL", default=""),
     "DISK_LOW_BYTES": env.int("DISK_LOW_BYTES", default=536_870_912),

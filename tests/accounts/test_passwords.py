@@ -13,6 +13,7 @@ import pytest
 from accounts.models import Session, User
 from messaging.models import Message
 from storefront import hashers
+from storefront.errors import TooManyRequests
 from tests.accounts.conftest import Enter, last_code, wrong
 from tests.conftest import Api
 from tests.contract import assert_is_error, assert_matches
@@ -208,6 +209,24 @@ def test_passwords_are_hashed_behind_what_else_wants_the_cores() -> None:
     mine = priority()
     assert hashers._threads().submit(priority).result() == min(mine + hashers.NICENESS, 19)
     assert priority() == mine
+
+
+@pytest.mark.parametrize(("threads", "waiters"), [(1, 0), (2, 0), (3, 0), (4, 1), (8, 5), (32, 5)])
+def test_a_web_process_keeps_threads_that_no_password_holds(threads: int, waiters: int, monkeypatch: Any) -> None:
+    """One hashes, `waiters` wait for it, whoever comes then is refused at once; two threads go on with what else comes."""
+    monkeypatch.setattr(hashers, "_most_waiters", None)
+    try:
+        hashers.share(threads=threads)
+        turns, waiting = hashers._places()
+        assert turns.acquire(blocking=False)
+        for _ in range(waiters):
+            assert waiting.acquire(blocking=False)
+        monkeypatch.setattr(turns, "acquire", lambda blocking=True, timeout=None: blocking and pytest.fail("waited"))
+        with pytest.raises(TooManyRequests):
+            hashers._in_turn(lambda: pytest.fail("hashed"))
+    finally:
+        monkeypatch.undo()
+        hashers._places.cache_clear()
 
 
 def test_a_forked_process_hashes_with_threads_of_its_own() -> None:
