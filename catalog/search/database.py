@@ -129,12 +129,14 @@ def read_words(*, store: Store, text: str) -> tuple[Word, ...]:
         return ()
     last = typed[-1]
     wanted = sorted({spelling for word in typed for spelling in words.inflections(word)})
-    begins = "word LIKE %s" if _postgresql() else "word >= %s AND word < %s"
-    bounds = [last + "%"] if _postgresql() else [last, last + "\U0010ffff"]
+    beginnings = words.beginnings(last)
+    begins = " OR ".join(["word LIKE %s" if _postgresql() else "(word >= %s AND word < %s)"] * len(beginnings))
+    ends = ["%"] if _postgresql() else ["", "\U0010ffff"]
+    bounds = [beginning + end for beginning in beginnings for end in ends]
     rows = _fetch(
         f"""SELECT word, 0 FROM {WORD} WHERE store_id = %s AND word IN ({_marks(wanted)})
             UNION ALL
-            SELECT word, 1 FROM (SELECT word FROM {WORD} WHERE store_id = %s AND {begins}
+            SELECT word, 1 FROM (SELECT word FROM {WORD} WHERE store_id = %s AND ({begins})
                                  ORDER BY length(word), word LIMIT {MAX_COMPLETIONS}) completions""",
         [store.pk, *wanted, store.pk, *bounds],
     )

@@ -167,7 +167,7 @@ def sort_order(entries: Collection[str]) -> tuple[tuple[str, bool], ...]:
 # --- values ---------------------------------------------------------------------------------------------------------
 def number(text: str) -> Decimal | None:
     """A plain decimal number, or None."""
-    if len(text) > 40 or not text.isascii():
+    if len(text) > 40 or not text.isascii() or "_" in text:
         return None
     try:
         found = Decimal(text.strip())

@@ -40,13 +40,20 @@ class Anything(serializers.Field):  # type: ignore[type-arg]
         return data
 
 
+class Names(serializers.ListField):
+    """A list of names; `*` alone is the list of itself."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(["*"] if data == "*" else data)
+
+
 class SearchIn(serializers.Serializer[Any]):
     query = serializers.CharField(
         max_length=MAX_LENGTH, allow_blank=True, allow_null=True, required=False, default="", trim_whitespace=False
     )
     page = Whole(required=False, default=1)
     limit = Whole(required=False, allow_null=True, default=None)
-    facets = serializers.ListField(
+    facets = Names(
         child=serializers.CharField(max_length=80), allow_empty=True, allow_null=True, required=False, default=list
     )
     filter = Anything(required=False, allow_null=True, default=None)

@@ -19,6 +19,7 @@ _NASAL = re.compile(
     "\u0901|\u0919\u094d(?=[\u0915-\u0918])|\u091e\u094d(?=[\u091a-\u091d])|\u0923\u094d(?=[\u091f-\u0922])"
     "|\u0928\u094d(?=[\u0924-\u0927])|\u092e\u094d(?=[\u092a-\u092d])"
 )
+_LAST_NASAL = re.compile("[\u0919\u091e\u0923\u0928\u092e]\u094d?\\Z")
 # Vowel signs of the Indic, Thai and Lao scripts and the marks of Arabic belong to words, though they are no letters.
 _WORD = re.compile("(?:[^\\W_]|[\u064b-\u065f\u0900-\u0963\u0970-\u0dff\u0e31-\u0eff])+")
 _TAG = re.compile(r"<[^<>]{0,500}>")
@@ -57,6 +58,12 @@ def inflections(word: str) -> list[str]:
             stem = word[: -len(ending)]
             break
     return [word, *(stem + ending for ending in ("", "s", "es", "ed", "ing", "e", "y", "ies"))]
+
+
+def beginnings(word: str) -> list[str]:
+    """How words may begin that somebody is still typing: a nasal at the end is one of those that are a dot before more."""
+    dotted = _LAST_NASAL.sub("\u0902", word)
+    return [word] if dotted == word else [word, dotted]
 
 
 def allowed_typos(word: str) -> int:
