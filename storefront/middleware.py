@@ -140,7 +140,7 @@ def check_input(request: HttpRequest) -> None:
 
 
 def in_json(response: HttpResponseBase) -> HttpResponse:
-    """The envelope of a refusal, in the place of one that Django worded for a page."""
+    """The envelope of a refusal, in the place of one that Django worded for a page; what is said of neither is kept."""
     known: dict[int, type[DomainError]] = {
         400: errors.MalformedBody,
         401: errors.Unauthenticated,
@@ -152,7 +152,11 @@ def in_json(response: HttpResponseBase) -> HttpResponse:
         429: errors.TooManyRequests,
         503: errors.Unavailable,
     }
-    kept = {"Allow": response["Allow"]} if response.has_header("Allow") else {}
+    kept = {
+        name: value
+        for name, value in response.headers.items()
+        if not name.startswith("Content-") and name != "Cache-Control"
+    }
     return wire.error_response(known.get(response.status_code, errors.ServerError)(), headers=kept)
 
 

@@ -98,6 +98,8 @@ def error_response(error: DomainError, headers: Mapping[str, str] | None = None)
     """The envelope of a refusal, for edges outside DRF."""
     response = HttpResponse(dumps(error_body(error)), content_type="application/json", status=error.status)
     response["Content-Length"] = str(len(response.content))
+    response["Cache-Control"] = "no-store"
+    response["X-Content-Type-Options"] = "nosniff"
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     for name, value in (headers or {}).items():

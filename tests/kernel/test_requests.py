@@ -199,7 +199,7 @@ def test_a_browser_may_call_from_anywhere_with_the_clients_headers(api: Api) -> 
     assert response["Access-Control-Allow-Origin"] == "*"
 
 
-def test_a_page_of_another_origin_may_read_every_refusal(api: Api) -> None:
+def test_every_refusal_may_be_read_by_pages_of_other_origins_and_kept_by_nobody(api: Api) -> None:
     origin = {"Origin": "https://shop.example"}
     too_slow: dict[str, Any] = {REFUSED: Unavailable(retry_after=1)}
     calls = [
@@ -214,6 +214,8 @@ def test_a_page_of_another_origin_may_read_every_refusal(api: Api) -> None:
     ]
     for status, response in calls:
         assert response["Access-Control-Allow-Origin"] == "*"
+        assert response["Cache-Control"] == "no-store"
+        assert response["X-Content-Type-Options"] == "nosniff"
         assert response.status_code == status
         assert response.json()["success"] is False
 

@@ -81,6 +81,18 @@ def test_what_is_no_page_is_refused_in_json(settings: Any, debug: bool, method: 
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/nope", "/api/nope"])
+def test_a_refusal_keeps_what_every_answer_says_to_browsers(settings: Any, address: str) -> None:
+    settings.SECURE_HSTS_SECONDS = 60
+    answer = Client().get(address, secure=True)
+    assert_is_error(answer, 404, "not_found")
+    assert answer["Strict-Transport-Security"].startswith("max-age=60")
+    assert answer["Referrer-Policy"]
+    assert "Content-Security-Policy" not in answer
+    assert "sessionid" not in answer.cookies
+
+
+@pytest.mark.django_db
 def test_refusals_that_people_read_stay_pages(client: Client) -> None:
     link = client.get("/newsletter/demo/confirm/forged")
     assert link.status_code == 404
