@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from storefront.contracts import Sellable
+from storefront.contracts import Component, Sellable, Sku
 from storefront.errors import DomainError
 from storefront.plugs import has
 from storefront.pricing import Problem, Quote
@@ -34,6 +36,36 @@ def stock_suffices(sellable: Sellable | None, quantity: int) -> bool:
     if sellable is None or not sellable.active or sellable.needs_variant:
         return False
     return sellable.available is None or sellable.backorder or quantity <= sellable.available
+
+
+def beside_each_other(lines: Iterable[tuple[Sku, int]], sellables: Mapping[Sku, Sellable | None]) -> dict[Sku, int]:
+    """How many there are of each sku in these lines beside what the others of them take; nothing without bundles.
+
+    A bundle and what it holds are sold from one stock, and so are two bundles that hold the same. Skus that never run
+    out are left out, and what nobody can buy takes nothing.
+    """
+    if not any(found is not None and found.components for found in sellables.values()):
+        return {}
+    wanted: dict[Sku, int] = {}
+    for sku, quantity in lines:
+        wanted[sku] = wanted.get(sku, 0) + quantity
+    parts: dict[Sku, tuple[Component, ...]] = {}
+    for sku in wanted:
+        found = sellables.get(sku)
+        if found is not None and found.active:
+            own = Component(sku, 1, None if found.backorder else found.available)
+            parts[sku] = found.components or (own,)
+    left: dict[Sku, int] = {}
+    for sku, needed in parts.items():
+        for part in needed:
+            if part.available is not None:
+                left[part.sku] = left.get(part.sku, part.available) - part.units * wanted[sku]
+    beside: dict[Sku, int] = {}
+    for sku, needed in parts.items():
+        limits = [left[part.sku] // part.units for part in needed if part.available is not None]
+        if limits:
+            beside[sku] = max(0, wanted[sku] + min(limits))
+    return beside
 
 
 def refusal(

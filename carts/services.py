@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from storefront import addresses, limits
-from storefront.contracts import GiftCardFound, Shopper, Sku
+from storefront.contracts import GiftCardFound, Sellable, Shopper, Sku
 from storefront.errors import DomainError, Invalid
 from storefront.ids import new_id
 from storefront.models import Store
@@ -72,7 +72,7 @@ def create_cart(
     for sku, line in wanted.items():
         path = f"items.{position[sku]}"
         refused = rules.refusal(
-            priced.quote.sellables.get(sku),
+            _sold(priced.quote, sku),
             line.quantity,
             field=f"{path}.quantity",
             variant_field=f"{path}.variant_id",
@@ -98,7 +98,7 @@ def set_quantity(*, store: Store, shopper: Shopper, cart_id: str, sku: Sku, quan
         return held._replace(lines=_changed(held.lines, sku, quantity))
 
     def check(quote: Quote) -> None:
-        refused = rules.refusal(quote.sellables.get(sku), quantity, field="quantity") if quantity else None
+        refused = rules.refusal(_sold(quote, sku), quantity, field="quantity") if quantity else None
         if refused is not None:
             raise refused
 
@@ -314,6 +314,12 @@ def _wish(
         return held._replace(row=held.row._replace(**wishes))
 
     return change(store=store, shopper=shopper, cart_id=cart_id, now=now, edit=edit, check=check)
+
+
+def _sold(quote: Quote, sku: Sku) -> Sellable | None:
+    """What the catalogue says of a sku, with as many units as there are beside the other lines."""
+    lines = (line.sellable for line in quote.lines if line.sku == sku and not line.is_free_item)
+    return next(lines, quote.sellables.get(sku))
 
 
 def _typed(store: Store, pair: tuple[Mapping[str, Any], Mapping[str, Any]]) -> list[dict[str, Any]]:

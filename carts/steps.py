@@ -22,6 +22,7 @@ class ListPrice:
 
     A line that cannot be bought keeps its price, so that the shopper sees what was meant; one that the catalogue does
     not know costs nothing. Either way the cart cannot be paid. A gift costs nothing and keeps no cart from being paid.
+    What a line's sellable says to be available is so beside the other lines: a bundle takes the stock of what it holds.
     """
 
     def gather(self, quote: Quote) -> Sellables:
@@ -36,8 +37,12 @@ class ListPrice:
         currency = quote.currency
         lines: list[Line] = []
         problems = list(quote.problems)
+        paid = [(line.sku, line.quantity) for line in quote.lines if not line.is_free_item]
+        left = rules.beside_each_other(paid, facts)
         for line in quote.lines:
             sellable = facts[line.sku]
+            if sellable is not None and line.sku in left:
+                sellable = sellable._replace(available=left[line.sku])
             problem = None if line.is_free_item else rules.line_problem(sellable, line.quantity)
             if problem is not None:
                 problems.append(problem)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from storefront import selectors as kernel
-from storefront.contracts import Sellable, Sku
+from storefront.contracts import Component, Sellable, Sku
 
 from . import promotions, selectors, serializers
 
@@ -16,8 +16,8 @@ class DefaultCatalog:
     """See `storefront.contracts.Catalog`. A sku's key is its variant's id, or the product's own where nothing varies."""
 
     def sellables(self, store_id: str, skus: Collection[Sku], *, group_id: str | None = None) -> dict[Sku, Sellable]:
-        """One query, beside the store's categories when they are not in memory; another one when a product that varies is
-        asked for without a variant, or is unknown."""
+        """One query, beside the store's categories when they are not in memory; another one when a bundle is among them,
+        and one when a product that varies is asked for without a variant, or is unknown."""
         if not skus:
             return {}
         store = kernel.store(store_id)
@@ -30,7 +30,21 @@ class DefaultCatalog:
             row = rows.get(sku.variant_id or sku.product_id)
             if row is not None and row[1] == sku.product_id != sku.variant_id:
                 found[sku] = serializers.sellable(sku, row, currency, tree)
+        found |= self._bundles(store_id, [sellable for sellable in found.values() if sellable.product_type == "bundle"])
         return found | self._varying(store_id, [sku for sku in skus if not sku.variant_id and sku not in found])
+
+    def _bundles(self, store_id: str, sellables: Collection[Sellable]) -> dict[Sku, Sellable]:
+        """The same with their components."""
+        held: dict[str, list[Component]] = {}
+        for bundle_id, product_id, variant_id, units, left in selectors.component_stock(
+            store_id=store_id, bundle_ids=list({sellable.sku.product_id for sellable in sellables})
+        ):
+            sku = Sku(product_id, "" if variant_id == product_id else variant_id)
+            held.setdefault(bundle_id, []).append(Component(sku, units, left))
+        return {
+            sellable.sku: sellable._replace(components=tuple(held.get(sellable.sku.product_id, ())))
+            for sellable in sellables
+        }
 
     def _varying(self, store_id: str, skus: Collection[Sku]) -> dict[Sku, Sellable]:
         of_product = {sku.product_id: sku for sku in skus}

@@ -400,6 +400,25 @@ def line_rows(*, store_id: str, variant_ids: Collection[str], group_ids: Sequenc
     )
 
 
+def component_stock(*, store_id: str, bundle_ids: Collection[str]) -> list[Row]:
+    """What bundles are made of, as (bundle id, product id, variant id, units, how many are there): one query, or none.
+
+    None are there of what is not sold any more; None stands for what never runs out or is on backorder.
+    """
+    if not bundle_ids:
+        return []
+    return _fetch(
+        f"""SELECT c.bundle_id, cv.product_id, cv.id, c.quantity,
+                   CASE WHEN cv.visible = FALSE THEN 0
+                        WHEN cs.tracked = FALSE OR cs.backorder = TRUE THEN NULL
+                        ELSE cs.on_hand - cs.reserved END
+            FROM {COMPONENT} c JOIN {VARIANT} cv ON cv.id = c.component_id JOIN {STOCK} cs ON cs.variant_id = cv.id
+            WHERE c.bundle_id IN ({_marks(bundle_ids)}) AND {_of_store("c")}
+            ORDER BY c.id""",
+        [*bundle_ids, store_id],
+    )
+
+
 def product_names(*, store_id: str, product_ids: Collection[str]) -> list[Row]:
     """(id, name, slug, type) of the visible ones of these products: one query, or none."""
     if not product_ids:

@@ -92,6 +92,11 @@ def _left(columns: Row, product_type: str) -> int | None:
     return left if left is None or left > 0 else 0
 
 
+def _backorder(columns: Row, product_type: str) -> bool:
+    """Whether it can be ordered when there are none left. A bundle has no stock of its own: its components' counts."""
+    return bool(columns[1]) and product_type != "bundle"
+
+
 _BOOLEAN = ("false", "true")
 
 
@@ -134,7 +139,7 @@ class Writer:
         """A `Variant` without its last brace, whether it is there, whether it can be ordered anyway, its price."""
         found = self._price(offer[3:])
         left = _left(offer, product_type)
-        there, backorder = left is None or left > 0, bool(offer[1])
+        there, backorder = left is None or left > 0, _backorder(offer, product_type)
         state = _state(there, backorder, self.promotions.get(pk), found.pricing)
         return f"{document[:-1]},{state}{self._inventory(pk)}", there, backorder, found
 
@@ -279,7 +284,7 @@ def sellable(sku: Sku, row: Row, currency: Currency, tree: Tree) -> Sellable:
     priced = offer[4] is not None
     found = price_reader(currency)(offer[3:] if priced else _NO_PRICE)
     left = _left(offer, line["product_type"])
-    backorder = bool(offer[1])
+    backorder = _backorder(offer, line["product_type"])
     details = line["details"]
     details["stock_available"] = left is None or left > 0
     return Sellable(

@@ -55,6 +55,14 @@ class ShopperPlug(Protocol):
         ...
 
 
+class Component(NamedTuple):
+    """What one unit of a bundle takes of another sku, which may be sold alone, too."""
+
+    sku: Sku
+    units: int
+    available: int | None  # of that sku, as in `Sellable`; None on backorder as well
+
+
 class Sellable(NamedTuple):
     """One sku at the price of one customer group. Amounts are in the store's currency, per unit.
 
@@ -89,6 +97,7 @@ class Sellable(NamedTuple):
     category_ids: tuple[str, ...] = ()  # with those above them: a rule for a branch counts for what lies below it
     weight: int = 0  # grams per unit; 0: not known, or nothing to send
     details: Mapping[str, Any] = MappingProxyType({})
+    components: tuple[Component, ...] = ()  # of what has no stock of its own: carts count it with other lines' of them
 
     @property
     def in_stock(self) -> bool:
@@ -103,7 +112,7 @@ class Catalog(Protocol):
         """Those of `skus` that exist, inactive ones with `active` False so that a cart can still name them.
 
         Unknown skus are left out. A product with variants asked for without one is answered with `needs_variant`.
-        At most two queries, however many skus; none for no skus.
+        At most three queries, however many skus; none for no skus.
         """
         ...
 

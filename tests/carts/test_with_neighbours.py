@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from carts.models import Cart
-from catalog.models import Product, Stock
+from carts.models import Cart, CartLine
+from catalog.models import BundleItem, Product, Stock
 from customers.models import Address, Document, KycDocumentType
+from promotions import services as promotions
 from storefront import selectors as kernel
 from storefront.models import Store
 from tests.api import shoppers
@@ -81,6 +82,64 @@ def test_the_last_piece_cannot_be_wanted_twice(store: Store, visitor: Api) -> No
     cart = cart_of(visitor.post("/carts", {"items": [item(last, 1)]}))
     Stock.objects.update(reserved=1)
     assert cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")["cart_items"][0]["stock_available"] is False
+
+
+def test_a_bundle_and_what_it_holds_are_counted_together(store: Store, visitor: Api) -> None:
+    cup, pot = make_product(store, name="Cup", on_hand=7), make_product(store, name="Pot", on_hand=5)
+    hamper, pair = make_product(store, name="Hamper", type="bundle"), make_product(store, name="Pair", type="bundle")
+    for bundle, component, units in ((hamper, cup, 4), (hamper, pot, 1), (pair, cup, 2)):
+        BundleItem.objects.create(store=store, bundle=bundle, component_id=component.pk, quantity=units)
+    refused = visitor.post("/carts", {"items": [item(hamper), item(cup, 4)]})
+    assert_is_error(refused, 400, "out_of_stock", "items.0.quantity")
+    assert not Cart.objects.exists()
+    cart = cart_of(visitor.post("/carts", {"items": [item(hamper), item(cup, 3), item(pot, 4)]}))
+    assert [line["stock_available"] for line in cart["cart_items"]] == [True, True, True]
+    path = f"/carts/{cart['id']}/items"
+    for product, quantity in ((cup, 4), (hamper, 2), (pair, 1)):
+        assert_is_error(visitor.post(path, item(product, quantity)), 400, "out_of_stock", "quantity")
+    assert list(CartLine.objects.values_list("quantity", flat=True)) == [1, 3, 4]
+    cart_of(visitor.post(path, item(cup, 1)), "update-cart")
+    cart_of(visitor.post(path, item(pair, 1)), "update-cart")
+
+    Stock.objects.filter(variant=cup.pk).update(reserved=1)  # somebody else was faster: six for 4 + 1 + 2
+    read = cart_of(visitor.get(f"/carts/{cart['id']}"), "get-cart")
+    state = {line["product_name"]: line["stock_available"] for line in read["cart_items"]}
+    assert state == {"Hamper": False, "Cup": False, "Pot": True, "Pair": False}
+    assert read["status_error_message"] == "There are not enough units of Hamper left."
+    mended = cart_of(visitor.post(path, item(cup, 0)), "update-cart")
+    assert [line["stock_available"] for line in mended["cart_items"]] == [True, True, True]
+    assert "not enough" not in mended["status_error_message"]
+
+
+def test_what_never_runs_out_limits_no_bundle(store: Store, visitor: Api) -> None:
+    cup, card = make_product(store, on_hand=2), make_product(store, on_hand=0, backorder=True)
+    hamper = make_product(store, type="bundle")
+    for component in (cup, card):
+        BundleItem.objects.create(store=store, bundle=hamper, component_id=component.pk)
+    cart = cart_of(visitor.post("/carts", {"items": [item(hamper, 2), item(card, 50)]}))
+    assert [line["quantity"] for line in cart["cart_items"]] == [2, 50]
+    assert_is_error(visitor.post("/carts", {"items": [item(hamper, 3), item(card)]}), 400, "out_of_stock")
+
+
+def test_no_gift_takes_the_unit_that_a_bundle_needs(store: Store, visitor: Api) -> None:
+    cup = make_product(store, on_hand=4)
+    hamper = make_product(store, type="bundle")
+    BundleItem.objects.create(store=store, bundle=hamper, component_id=cup.pk, quantity=2)
+    entry = {"product_id": cup.pk, "auto_scale": True, "slab": {"buy_quantity": 1, "get_quantity": 1}}
+    offer = promotions.create_offer(
+        store=store,
+        kind="promotion",
+        type="free-goods",
+        name="One more",
+        applies_to="product",
+        details={"spending_criteria_type": "minimum-quantity", "products": [entry]},
+        combinable=True,
+    )
+    promotions.publish_offer(store=store, offer_id=offer.pk, now=timezone.now())
+    cart = cart_of(visitor.post("/carts", {"items": [item(cup, 2)]}))
+    assert [line["quantity"] for line in cart["cart_items"]] == [2, 2]
+    cart = cart_of(visitor.post(f"/carts/{cart['id']}/items", item(hamper)), "update-cart")
+    assert [line["quantity"] for line in cart["cart_items"]] == [2, 1], "all four are in the cart"
 
 
 def test_prices_change_with_the_shoppers_group_and_no_header_changes_them(store: Store) -> None:

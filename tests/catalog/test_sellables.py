@@ -183,11 +183,45 @@ def test_a_bundle_is_limited_by_its_scarcest_component(store: Any) -> None:
         return catalog.sellables(store.pk, [Sku(bundle.pk)])[Sku(bundle.pk)].available
 
     assert available() == 2
+    Stock.objects.filter(variant=bundle.pk).update(backorder=True)
+    assert available() == 2, "it has no stock of its own"
+    assert catalog.items(store.pk, [Sku(bundle.pk)])[Sku(bundle.pk)]["backorder"] is False
     Stock.objects.filter(variant=cup.pk).update(backorder=True)
     assert available() == 3
     Product.objects.filter(pk=pot.pk).update(active=False)
     services.publish(store=store, product_ids=[pot.pk])
     assert available() == 0
+
+
+def test_a_bundle_says_what_it_takes_of_other_skus(
+    store: Any, other_store: Any, django_assert_num_queries: Any
+) -> None:
+    cup, pot, ebook = make_product(store, on_hand=13), make_product(store, variants=("S", "M")), make_product(store)
+    Stock.objects.filter(variant=ebook.pk).update(tracked=False)
+    small, _medium = variants_of(pot)
+    bundle, other = make_product(store, type="bundle"), make_product(store, type="bundle")
+    for component, quantity in ((cup, 6), (small, 1), (ebook, 1)):
+        BundleItem.objects.create(store=store, bundle=bundle, component_id=component.pk, quantity=quantity)
+    BundleItem.objects.create(store=store, bundle=other, component_id=cup.pk)
+    asked = [Sku(cup.pk), Sku(bundle.pk), Sku(other.pk)]
+    catalog.sellables(store.pk, asked)
+    with django_assert_num_queries(2):
+        found = catalog.sellables(store.pk, asked)
+    assert [tuple(part) for part in found[Sku(bundle.pk)].components] == [
+        (Sku(cup.pk), 6, 13),
+        (Sku(pot.pk, small.pk), 1, 10),
+        (Sku(ebook.pk), 1, None),
+    ]
+    assert [tuple(part) for part in found[Sku(other.pk)].components] == [(Sku(cup.pk), 1, 13)]
+    assert found[Sku(cup.pk)].components == ()
+    with django_assert_num_queries(1):
+        catalog.sellables(store.pk, [Sku(cup.pk)])
+    Stock.objects.filter(variant=cup.pk).update(reserved=4)
+    Product.objects.filter(pk=pot.pk).update(active=False)
+    services.publish(store=store, product_ids=[pot.pk])
+    (changed,) = catalog.sellables(store.pk, [Sku(bundle.pk)]).values()
+    assert [part.available for part in changed.components] == [9, 0, None]
+    assert catalog.sellables(other_store.pk, asked) == {}
 
 
 def test_prices_are_the_groups_own(store: Any, other_store: Any) -> None:
