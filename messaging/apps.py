@@ -14,10 +14,10 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from storefront import events, outbox
 
-        from . import checks, selectors, services  # noqa: F401  checks registers itself
-        from .models import MessageTemplate, ProviderAccount
+        from . import checks, delivery, selectors, services  # noqa: F401  checks registers itself
+        from .models import QUEUE, MessageTemplate, ProviderAccount
 
-        outbox.register(services.QUEUE, services.drain)
+        outbox.register(QUEUE, delivery.drain)
         events.on("sweep", services.sweep)
 
         def forget(**_: Any) -> None:

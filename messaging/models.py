@@ -16,6 +16,8 @@ from storefront.models import StoreScoped
 from storefront.outbox import OutboxQuerySet, OutboxRow
 from storefront.scope import StoreManager
 
+QUEUE = "messages"  # by which the outbox wakes whoever delivers
+
 
 class ChannelName(models.TextChoices):
     WHATSAPP = "whatsapp", _("WhatsApp")

@@ -30,6 +30,19 @@ class Step:
     account_id: str | None = None
     daily_budget: int | None = None
 
+    def start(self, now: datetime) -> dict[str, Any]:
+        """What changes in a message that goes on to this step."""
+        return {
+            "state": Message.State.PENDING,
+            "done_at": None,
+            "sent_at": None,
+            "current_channel": self.channel,
+            "account": self.account_id,
+            "step_failures": 0,
+            "provider_message_id": "",
+            "next_attempt_at": now,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -66,6 +79,18 @@ class Plan:
             account = self.accounts.get(step.account_id) if step.account_id else None
             found = self._drivers[key] = build_driver(account) if account else drivers.build(step.driver)
         return found
+
+
+def position(message: Message, steps: list[Step]) -> int | None:
+    """Where on its route a message stands. When its account has gone, the next one of its channel, or the channel
+    after that."""
+    for index, step in enumerate(steps):
+        if step.channel == message.current_channel and message.account_id in (None, step.account_id):
+            return index
+    order = list(dict.fromkeys(step.channel for step in steps))
+    if message.current_channel in order:
+        return next(index for index, step in enumerate(steps) if step.channel == message.current_channel)
+    return 0 if steps else None
 
 
 _plans: ShortMemory[Plan] = ShortMemory(size=1024, seconds=lambda: conf().STORE_CACHE_SECONDS)

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods
 
 from storefront.conf import conf
 
-from . import selectors, services
+from . import selectors
+from .reports import record_reports
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def hook(request: HttpRequest, store_id: str, account_id: str) -> HttpResponse:
         return _refused()
     except (LookupError, TypeError, ValueError, ImportError):
         return _refused()
-    known = services.record_reports(store=account.store, account=account, reports=reports)
+    known = record_reports(store=account.store, account=account, reports=reports)
     return _json(200, {"message": "Received.", "success": True, "content": {"reports": len(reports), "known": known}})
 
 

@@ -20,9 +20,10 @@ from engagement.newsletter.models import (
     NewsletterSubscription,
     NewsletterText,
 )
-from messaging import consent
+from messaging import consent, delivery
 from messaging import services as messaging
 from messaging.models import Message, ProviderAccount
+from messaging.reports import record_reports
 from storefront import events, privacy
 from storefront.contracts import DeliveryFailed, DeliveryReport
 from storefront.models import Store
@@ -251,7 +252,7 @@ def test_clicks_are_braked_by_network(store, client, configure):
 # --- messages -------------------------------------------------------------------------------------------------------
 def send(store: Store, category: str = "newsletter", to: str = EMAIL) -> Message:
     message = messaging.queue(store=store, to=to, channel="email", template="welcome", category=category)
-    messaging.drain()
+    delivery.drain()
     message.refresh_from_db()
     return message
 
@@ -304,7 +305,7 @@ def test_an_address_that_bounces_gets_nothing_until_staff_say_so(store, provider
     else:
         message = send(store)
         reports = [DeliveryReport(provider_message_id=message.provider_message_id, status="failed", reason="gone")]
-        messaging.record_reports(store=store, account=account, reports=reports * 2)
+        record_reports(store=store, account=account, reports=reports * 2)
     assert state_of(store) == "suppressed"
     assert not wants(store) and not wants(store, "promotional")
     subscribe()

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from messaging import services
+from messaging import delivery
 from messaging.models import Message, MessageTemplate, ProviderAccount, Status
 from storefront.models import Store
 from tests.messaging.conftest import Provider, fresh
@@ -58,7 +58,7 @@ def test_the_list_masks_contacts_finds_by_them_and_never_shows_a_code(
     staff: Client, queue: Any, sms: Any, provider: Provider
 ) -> None:
     queue()
-    services.drain()
+    delivery.drain()
     address = _page("message", "changelist")
     text = staff.get(address, {"q": "+9198765"}).content.decode()
     assert "+91******3210" in text
@@ -81,12 +81,12 @@ def test_the_list_asks_no_more_for_many_messages_than_for_few(
 
     queue()
     queue(store=other_store)
-    services.drain()
+    delivery.drain()
     queries()
     few = queries()
     for number in range(20):
         queue(to=f"+9198{number:08d}", store=other_store)
-    services.drain()
+    delivery.drain()
     assert queries() == few
 
 
@@ -95,7 +95,7 @@ def test_a_dead_letter_goes_again_one_by_one_and_in_bulk(
 ) -> None:
     provider.always["sms"] = failing("x", retry=False)
     one, two, three = queue(), queue(), queue()
-    services.drain()
+    delivery.drain()
     provider.always = {}
     again = reverse("admin:storefront_messaging_message_send_this_again", args=[one.pk])
     staff.get(again)
@@ -104,7 +104,7 @@ def test_a_dead_letter_goes_again_one_by_one_and_in_bulk(
     bulk = {"action": "send_again", "_selected_action": [two.pk, three.pk]}
     response = staff.post(_page("message", "changelist"), bulk, follow=True)
     assert "2 messages are on their way again" in response.content.decode()
-    services.drain()
+    delivery.drain()
     assert {fresh(message).status for message in (one, two, three)} == {Status.SENT}
     response = staff.post(_page("message", "changelist"), bulk, follow=True)
     assert "2 were passed over" in response.content.decode()
@@ -116,7 +116,7 @@ def test_looking_is_not_sending(
 ) -> None:
     provider.always["sms"] = failing("x", retry=False)
     message = queue()
-    services.drain()
+    delivery.drain()
     again = reverse("admin:storefront_messaging_message_send_this_again", args=[message.pk])
     assert clerk.get(again).status_code == 403
     clerk.post(_page("message", "changelist"), {"action": "send_again", "_selected_action": [message.pk]})
@@ -280,7 +280,7 @@ def test_the_inbox_shows_codes_that_stand_in_no_row(
 ) -> None:
     queue(channel="whatsapp")
     queue(channel="email", to="asha@example.com", template="welcome", secret_ref="")
-    services.drain()
+    delivery.drain()
     response = staff.get(sandbox)
     text = response.content.decode()
     assert "482913" in text
@@ -300,7 +300,7 @@ def test_the_inbox_shows_only_stores_in_debug_mode(
     staff: Client, queue: Any, sandbox: str, store: Store, other_store: Store
 ) -> None:
     queue(store=other_store, to="+919999999999")
-    services.drain()
+    delivery.drain()
     assert "+919999999999" not in staff.get(sandbox, {"store": "other"}).content.decode()
     store.debug_mode = False
     store.save()

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from messaging import services
+from messaging import delivery
 from messaging.models import Message
 from storefront.models import Store
 from tests.messaging.conftest import Provider
@@ -32,7 +32,7 @@ def rows(*arguments: str) -> list[dict[str, Any]]:
 
 def test_json_shows_whereto_and_what_became_of_it_and_nothing_else(queue: Any, sms: Any, provider: Provider) -> None:
     queue(values={"name": "Asha"})
-    services.drain()
+    delivery.drain()
     (row,) = rows()
     assert set(row) == {"id", "store", "to", "channel", "template", "status", "attempts", "created_at", "sent_at"}
     assert (row["to"], row["channel"], row["status"], row["attempts"]) == ("+919876543210", "sms", "sent", 1)
@@ -49,11 +49,11 @@ def test_without_messages_the_array_is_empty() -> None:
 
 def test_every_status_is_one_word(queue: Any, sms: Any, provider: Provider, failing: Any) -> None:
     delivered, sent = queue(), queue()
-    services.drain()
+    delivery.drain()
     Message.objects.filter(pk=delivered.pk).update(delivered_at=timezone.now())
     provider.always["sms"] = failing("x", retry=False)
     failed = queue()
-    services.drain()
+    delivery.drain()
     waiting = queue()
     assert {row["id"]: row["status"] for row in rows()} == {
         delivered.pk: "delivered",

@@ -13,7 +13,7 @@ from django.core import serializers
 from django.db import connection, transaction
 from django.utils import timezone
 
-from messaging import consent, secrets, selectors, services
+from messaging import consent, delivery, secrets, selectors, services
 from messaging.models import Message, MessageAttempt, ProviderAccount, Status
 from storefront import outbox
 from storefront.models import Store
@@ -44,7 +44,7 @@ def test_a_message_of_a_transaction_that_fails_never_existed(queue: Queue, sms: 
     with transaction.atomic():
         queue()
         transaction.set_rollback(True)
-    assert services.drain() == 0
+    assert delivery.drain() == 0
     assert not Message.objects.exists()
     assert not provider.sent
 
@@ -53,8 +53,8 @@ def test_a_code_is_sent_once_and_stands_nowhere_in_the_database(
     queue: Queue, sms: ProviderAccount, provider: Provider
 ) -> None:
     message = queue(values={"name": "Asha"})
-    assert services.drain() == 1
-    assert services.drain() == 0
+    assert delivery.drain() == 1
+    assert delivery.drain() == 0
     message = fresh(message)
     assert provider.texts == [
         "482913 is your code to sign in to Demo. It is valid for 5 minutes. Never share it with anyone."
@@ -76,7 +76,7 @@ def test_the_same_dedupe_key_sends_once_per_store(
     assert queue(dedupe_key="order-1").pk == first.pk
     assert queue(dedupe_key="order-1", store=other_store).pk != first.pk
     assert queue().pk != queue().pk  # without a key, every call is a message
-    services.drain()
+    delivery.drain()
     assert len(provider.sent) == 3
 
 
@@ -88,14 +88,14 @@ def test_a_passing_fault_is_tried_again_later_with_growing_pauses(
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         message = queue(ttl=0, secret_ref="", template="welcome")
         for _attempt in range(5):
-            assert services.drain() == 1
-            assert services.drain() == 0  # not due yet
+            assert delivery.drain() == 1
+            assert delivery.drain() == 0  # not due yet
             waiting = fresh(message)
             assert waiting.status == Status.QUEUED
             waits.append((waiting.next_attempt_at - timezone.now()).total_seconds())
             clock.shift(waits[-1])
-        services.drain()
-    for wait, seconds in zip(waits, services.BACKOFF, strict=True):
+        delivery.drain()
+    for wait, seconds in zip(waits, delivery.BACKOFF, strict=True):
         assert 0.8 * seconds <= wait <= 1.2 * seconds
     message = fresh(message)
     assert (message.status, message.reason, message.attempts) == (Status.FAILED, "http_503", 6)
@@ -109,9 +109,9 @@ def test_a_provider_that_recovers_gets_the_message_once(
     provider.answers = [failing(), failing("unreachable")]
     message = queue()
     for _attempt in range(3):
-        services.drain()
+        delivery.drain()
         due_now(message)
-    services.drain()
+    delivery.drain()
     assert len(provider.sent) == 1
     assert fresh(message).attempts == 3
 
@@ -119,7 +119,7 @@ def test_a_provider_that_recovers_gets_the_message_once(
 def test_the_provider_says_how_long_to_wait(queue: Queue, sms: Any, provider: Provider, failing: Failing) -> None:
     provider.answers = [failing("rate_limited", retry_after=90)]
     message = queue()
-    services.drain()
+    delivery.drain()
     assert 88 <= (fresh(message).next_attempt_at - timezone.now()).total_seconds() <= 91
 
 
@@ -128,7 +128,7 @@ def test_a_wait_beyond_the_end_of_a_code_gives_up_at_once(
 ) -> None:
     provider.answers = [failing("rate_limited", retry_after=3600)]
     message = queue()
-    services.drain()
+    delivery.drain()
     message = fresh(message)
     assert (message.status, message.reason) == (Status.FAILED, "rate_limited")
 
@@ -137,7 +137,7 @@ def test_a_code_that_has_expired_is_not_sent(queue: Queue, sms: Any, provider: P
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         message = queue(ttl=300)
         clock.shift(timedelta(seconds=300))
-        services.drain()
+        delivery.drain()
     message = fresh(message)
     assert (message.status, message.reason) == (Status.FAILED, "expired")
     assert not provider.sent
@@ -152,7 +152,7 @@ def test_a_code_that_did_its_work_still_leaves_unless_an_earlier_attempt_may_hav
     secrets.register("used", used)
     late, tried = queue(secret_ref="used:1"), queue(secret_ref="used:2")
     Message.objects.filter(pk=tried.pk).update(answers=1)
-    services.drain()
+    delivery.drain()
     assert (fresh(late).status, fresh(tried).status) == (Status.SENT, Status.FAILED)
     assert len(provider.sent) == 1
 
@@ -160,7 +160,7 @@ def test_a_code_that_did_its_work_still_leaves_unless_an_earlier_attempt_may_hav
 def test_a_code_that_was_replaced_is_not_sent(queue: Queue, sms: Any, provider: Provider, code: dict[str, str]) -> None:
     message = queue()
     code.clear()
-    services.drain()
+    delivery.drain()
     assert (fresh(message).status, fresh(message).reason) == (Status.FAILED, "secret_gone")
     assert not provider.sent
 
@@ -174,7 +174,7 @@ def test_a_secret_that_nobody_answers_for_is_gone() -> None:
 def test_a_code_template_without_a_code_is_not_sent(queue: Queue, sms: Any, provider: Provider) -> None:
     message = queue(secret_ref="")
     unknown = queue(template="no_such_template")
-    services.drain()
+    delivery.drain()
     assert fresh(message).reason == "missing_code"
     assert fresh(unknown).reason == "unknown_template"
     assert not provider.sent
@@ -191,7 +191,7 @@ def test_a_dead_address_falls_to_the_next_channel_of_the_same_contact_with_the_s
     add_account("email")
     provider.always["whatsapp"] = failing("meta_131026", retry=False)
     message = queue(channel="whatsapp", alternatives={"email": "asha@example.com"})
-    services.drain()
+    delivery.drain()
     message = fresh(message)
     assert provider.senders == ["sms"]
     assert "482913" in provider.texts[0]
@@ -208,7 +208,7 @@ def test_a_code_never_leaves_the_contact_that_it_proves(
     message = queue(channel="whatsapp", alternatives={"email": "asha@example.com"})
     by_email = queue(channel="email", to="asha@example.com", alternatives={"phone": "+919876543210"})
     provider.always["email"] = failing("z", retry=False)
-    services.drain()
+    delivery.drain()
     assert (fresh(message).status, fresh(message).reason) == (Status.FAILED, "y")
     assert (fresh(by_email).status, fresh(by_email).reason) == (Status.FAILED, "z")
     assert not provider.sent
@@ -222,7 +222,7 @@ def test_other_messages_fall_to_another_contact_only_when_one_was_given(
     provider.always = {"whatsapp": failing("x", retry=False), "sms": failing("y", retry=False)}
     with_email = queue(secret_ref="", template="welcome", alternatives={"email": "asha@example.com"})
     without = queue(secret_ref="", template="welcome")
-    services.drain()
+    delivery.drain()
     assert [(sender, message.to) for sender, message in provider.sent] == [("email", "asha@example.com")]
     assert provider.sent[0][1].subject == "Welcome to Demo"
     assert "<p>" in provider.sent[0][1].html
@@ -240,27 +240,27 @@ def test_the_stores_order_decides_after_the_asked_channel(
     provider.always["whatsapp"] = failing("x", retry=False)
     queue(channel="whatsapp", secret_ref="", template="welcome", alternatives={"email": "asha@example.com"})
     queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     assert sorted(provider.senders) == ["email", "sms"]
 
 
 def test_a_channel_without_anyone_to_deliver_is_passed_over(queue: Queue, sms: Any, provider: Provider) -> None:
     message = queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     assert (fresh(message).status, fresh(message).current_channel) == (Status.SENT, "sms")
     assert fresh(message).attempts == 1
 
 
 def test_a_store_without_anyone_to_deliver_gives_up_with_that_reason(queue: Queue) -> None:
     message = queue()
-    services.drain()
+    delivery.drain()
     assert (fresh(message).status, fresh(message).reason) == (Status.FAILED, "no_provider")
 
 
 def test_the_first_run_delivers_to_the_sandbox(queue: Queue, configure: Any) -> None:
     configure(SANDBOX_INBOX=True)
     message = queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     message = fresh(message)
     assert (message.status, message.provider, message.current_channel) == (Status.SENT, "sandbox", "whatsapp")
 
@@ -272,7 +272,7 @@ def test_a_slow_provider_gets_no_second_chance_while_another_channel_is_left(
     add_account("sms")
     provider.always["whatsapp"] = failing("timeout")
     queue(channel="whatsapp")
-    assert services.drain() == 2
+    assert delivery.drain() == 2
     assert provider.senders == ["sms"]
 
 
@@ -283,10 +283,10 @@ def test_a_quick_fault_is_tried_once_more_before_the_next_channel(
     add_account("sms")
     provider.always["whatsapp"] = failing("http_502")
     message = queue(channel="whatsapp")
-    assert services.drain() == 1
+    assert delivery.drain() == 1
     assert not provider.sent
     due_now(message)
-    assert services.drain() == 2
+    assert delivery.drain() == 2
     assert provider.senders == ["sms"]
     assert fresh(message).attempts == 3
 
@@ -298,7 +298,7 @@ def test_a_long_wait_is_not_waited_out_while_another_channel_is_left(
     add_account("sms")
     provider.always["whatsapp"] = failing("rate_limited", retry_after=60)
     queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     assert provider.senders == ["sms"]
 
 
@@ -310,7 +310,7 @@ def test_accounts_of_one_channel_are_tried_by_priority_and_within_their_budget(
     add_account("sms", name="off", sender="off", priority=1, active=False)
     for _number in range(3):
         queue()
-    services.drain()
+    delivery.drain()
     assert provider.senders == ["cheap", "cheap", "dear"]
     assert MessageAttempt.objects.filter(reason="budget_used_up").count() == 1
 
@@ -322,12 +322,12 @@ def test_an_account_that_was_switched_off_meanwhile_is_passed_over(
     add_account("sms", name="b", sender="b", priority=2)
     provider.answers = [failing()]
     message = queue()
-    services.drain()
+    delivery.drain()
     assert fresh(message).account_id == first.pk
     first.active = False
     first.save()
     due_now(message)
-    services.drain()
+    delivery.drain()
     assert provider.senders == ["b"]
 
 
@@ -335,7 +335,7 @@ def test_an_account_with_wrong_settings_is_a_failure_with_a_name(queue: Queue, a
     add_account("sms", options={"colour": "red"})
     unknown = add_account("whatsapp", driver="pigeon")
     message = queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     assert [row.reason for row in fresh(message).tries.all()] == ["misconfigured", "misconfigured"]
     assert fresh(message).reason == "misconfigured"
     assert unknown.pk
@@ -352,7 +352,7 @@ def test_a_provider_that_is_away_is_left_alone_and_tried_again_by_one_message(
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         for _number in range(8):
             queue(channel="whatsapp")
-        services.drain()
+        delivery.drain()
         assert asked.count("whatsapp") == 5
         assert provider.senders == ["sms"] * 8
         assert MessageAttempt.objects.filter(reason="provider_paused").count() == 3
@@ -360,14 +360,14 @@ def test_a_provider_that_is_away_is_left_alone_and_tried_again_by_one_message(
         clock.shift(16)
         queue(channel="whatsapp")
         queue(channel="whatsapp")
-        services.drain()
+        delivery.drain()
         assert asked.count("whatsapp") == 6  # one tries it for all
 
         clock.shift(16)
         provider.always = {}
         queue(channel="whatsapp")
         queue(channel="whatsapp")
-        services.drain()
+        delivery.drain()
     assert provider.senders[-2:] == ["whatsapp", "whatsapp"]
 
 
@@ -377,7 +377,7 @@ def test_dead_addresses_and_rate_limits_do_not_count_against_a_provider(
     provider.answers = [failing("x", retry=False)] * 8 + [failing("rate_limited", retry_after=2)] * 8
     for _number in range(17):
         queue()
-    services.drain()
+    delivery.drain()
     assert len(provider.sent) == 1
 
 
@@ -402,7 +402,7 @@ def test_a_message_that_meets_a_fault_of_ours_does_not_hold_up_the_others(
     provider.before = trip
     bad = queue(to="+919999999999")
     good = queue()
-    services.drain()
+    delivery.drain()
     assert fresh(good).status == Status.SENT
     assert fresh(bad).status == Status.QUEUED
     assert "482913" not in caplog.text
@@ -412,10 +412,10 @@ def test_a_message_that_meets_a_fault_of_ours_does_not_hold_up_the_others(
 def test_a_killed_worker_loses_nothing(queue: Queue, sms: Any, provider: Provider, configure: Any) -> None:
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         message = queue()
-        assert services._claim() is not None  # and then the worker dies
-        assert services.drain() == 0
+        assert delivery._claim() is not None  # and then the worker dies
+        assert delivery.drain() == 0
         clock.shift(timedelta(seconds=21))
-        assert services.drain() == 1
+        assert delivery.drain() == 1
     message = fresh(message)
     assert (message.status, message.attempts) == (Status.SENT, 2)
     assert [row.number for row in message.tries.all()] == [2]  # the gap shows the attempt that was cut off
@@ -425,10 +425,10 @@ def test_a_killed_worker_loses_nothing(queue: Queue, sms: Any, provider: Provide
 def test_a_message_that_kills_every_worker_is_given_up(queue: Queue, sms: Any, provider: Provider) -> None:
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         message = queue(ttl=0, secret_ref="", template="welcome")
-        for _death in range(services.INTERRUPTIONS):
-            assert services._claim() is not None
+        for _death in range(delivery.INTERRUPTIONS):
+            assert delivery._claim() is not None
             clock.shift(timedelta(seconds=21))
-        services.drain()
+        delivery.drain()
     assert (fresh(message).status, fresh(message).reason) == (Status.FAILED, "interrupted")
     assert not provider.sent
 
@@ -438,12 +438,12 @@ def test_a_slow_worker_that_lost_its_lease_does_not_undo_the_next_ones_success(
 ) -> None:
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         message = queue()
-        slow = services._claim()
+        slow = delivery._claim()
         assert slow is not None
         clock.shift(timedelta(seconds=21))
-        assert services.drain() == 1
+        assert delivery.drain() == 1
         provider.answers = [failing("x", retry=False)]
-        services.deliver(slow)
+        delivery.deliver(slow)
     assert fresh(message).status == Status.SENT
     assert len(provider.sent) == 1
 
@@ -451,12 +451,12 @@ def test_a_slow_worker_that_lost_its_lease_does_not_undo_the_next_ones_success(
 def test_a_success_counts_even_when_the_lease_has_ended(queue: Queue, sms: Any, provider: Provider) -> None:
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC), tick=False) as clock:
         message = queue()
-        slow = services._claim()
+        slow = delivery._claim()
         assert slow is not None
         clock.shift(timedelta(seconds=21))
-        services.deliver(slow)
+        delivery.deliver(slow)
         assert fresh(message).status == Status.SENT
-        assert services.drain() == 0
+        assert delivery.drain() == 0
     assert len(provider.sent) == 1
 
 
@@ -470,10 +470,10 @@ def test_a_dead_letter_can_be_sent_again_from_the_start_of_its_route(
     add_account("sms")
     provider.always = {"whatsapp": failing("x", retry=False), "sms": failing("y", retry=False)}
     message = queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     provider.always = {}
     assert services.send_again(store=store, ids=[message.pk]) == 1
-    services.drain()
+    delivery.drain()
     assert provider.senders == ["whatsapp"]
     assert fresh(message).status == Status.SENT
     assert fresh(message).tries.count() == 3
@@ -483,12 +483,12 @@ def test_what_was_sent_or_has_expired_or_is_anothers_is_not_sent_again(
     queue: Queue, sms: Any, provider: Provider, other_store: Store, store: Store
 ) -> None:
     sent = queue()
-    services.drain()
+    delivery.drain()
     with time_machine.travel(timezone.now() - timedelta(hours=1)):
         expired = queue()
-    services.drain()
+    delivery.drain()
     foreign = queue(store=other_store)
-    services.drain()
+    delivery.drain()
     assert fresh(expired).reason == "expired"
     assert fresh(foreign).status == Status.FAILED
     assert services.send_again(store=store, ids=[sent.pk, expired.pk, foreign.pk]) == 0
@@ -498,7 +498,7 @@ def test_what_was_sent_or_has_expired_or_is_anothers_is_not_sent_again(
 def test_old_messages_lose_their_addresses_and_values(queue: Queue, sms: Any, provider: Provider, store: Store) -> None:
     old = queue(values={"name": "Asha"}, alternatives={"email": "asha@example.com"})
     young = queue()
-    services.drain()
+    delivery.drain()
     waiting = queue()
     long_ago = timezone.now() - timedelta(days=31)
     Message.objects.filter(pk__in=[old.pk, waiting.pk]).update(created_at=long_ago)
@@ -513,10 +513,10 @@ def test_a_person_who_leaves_is_forgotten_at_once(
     queue: Queue, sms: Any, provider: Provider, store: Store, other_store: Store
 ) -> None:
     sent = queue()
-    services.drain()
+    delivery.drain()
     waiting, elses, elsewhere = queue(), queue(to="+919876500000"), queue(store=other_store)
     assert services.forget_contacts(store=store, contacts=["+919876543210", ""]) == 2
-    services.drain()
+    delivery.drain()
     assert fresh(sent).to == fresh(waiting).to == "+91******3210"
     assert fresh(waiting).reason == "contact_erased"
     assert fresh(elses).to == "+919876500000"
@@ -531,7 +531,7 @@ def test_promotions_go_only_to_those_who_want_them(
     consent.register(lambda *, store, to, channel, category: False)
     promotion = queue(secret_ref="", template="welcome", category="promotional")
     queue(secret_ref="", template="welcome")
-    services.drain()
+    delivery.drain()
     assert fresh(promotion).reason == "no_consent"
     assert len(provider.sent) == 1
 
@@ -563,5 +563,5 @@ def test_delivery_of_a_message_costs_a_fixed_number_of_queries(
     for _number in range(3):
         queue()
     with django_assert_num_queries(3 * 9 + 3):  # claim 4, attempt and result 4, early reports 1; 3 to find no more
-        services.drain()
+        delivery.drain()
     assert json.dumps(provider.senders) == '["sms", "sms", "sms"]'

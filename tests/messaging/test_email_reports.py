@@ -20,7 +20,7 @@ from django.utils import timezone
 from engagement.models import NewsletterSubscription
 from engagement.newsletter import links
 from engagement.newsletter import services as newsletter
-from messaging import selectors, services
+from messaging import delivery, selectors, services
 from messaging.drivers.email import Email
 from messaging.models import Message, MessageAttempt, ProviderAccount, Status, UnmatchedReport, UnreachableAddress
 from storefront.contracts import RenderedMessage
@@ -368,7 +368,7 @@ class Mail:
     def send(self, **changes: Any) -> Message:
         fields = {"store": self.store, "to": ASHA, "channel": "email", "template": "welcome", "values": {"name": "A"}}
         message = services.queue(**(fields | changes))
-        services.drain()
+        delivery.drain()
         return fresh(message)
 
     def report(self, kind: str, *, tamper: Callable[[bytes], bytes] = bytes, **headers: str) -> Any:
@@ -485,7 +485,7 @@ def test_a_report_that_overtakes_our_own_note_is_applied_when_that_is_written(ma
     for kind in ("delivered", "bounced", "complained"):
         assert mail.report(kind).json()["content"] == {"reports": 1, "known": 0}
     assert UnmatchedReport.objects.count() == 3
-    services.drain()
+    delivery.drain()
     assert mail.state() == ("failed", "bounced")
     assert mail.marks() == ["bounced"]
 
@@ -498,7 +498,7 @@ def test_a_bounce_that_is_told_again_after_staff_lifted_the_mark_marks_nobody(ma
     mail.report("bounced")
     assert mail.marks() == []
     services.send_again(ids=[mail.message.pk])
-    services.drain()
+    delivery.drain()
     assert mail.state()[0] == "sent"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from messaging import services
+from messaging import delivery
 from messaging.models import Message, MessageAttempt, Status
 from storefront import outbox
 from tests.messaging.conftest import Provider, fresh
@@ -34,7 +34,7 @@ def test_eight_workers_send_each_of_a_hundred_messages_once(
     numbers = [f"+9198{number:08d}" for number in range(100)]
     for number in numbers:
         queue(to=number)
-    handled = in_parallel(lambda _worker: services.drain(), 8)
+    handled = in_parallel(lambda _worker: delivery.drain(), 8)
     assert sum(handled) == 100
     assert Counter(message.to for _sender, message in provider.sent) == Counter(numbers)
     assert set(Message.objects.values_list("attempts", flat=True)) == {1}
@@ -49,7 +49,7 @@ def test_two_processes_without_a_broker_share_a_database(
     settings.CELERY_BROKER_URL = ""
     for number in range(40):
         queue(to=f"+9198{number:08d}")
-    assert sum(in_parallel(lambda _process: services.drain(), 2)) == 40
+    assert sum(in_parallel(lambda _process: delivery.drain(), 2)) == 40
     assert len(provider.sent) == len({message.to for _sender, message in provider.sent}) == 40
 
 
@@ -69,7 +69,7 @@ def test_without_a_broker_a_slow_provider_does_not_hold_up_the_rest(
     provider.before = slow
     for number in range(11):
         queue(to=f"+9198{number:08d}")
-    services.drain()
+    delivery.drain()
     assert len(provider.sent) == 11
 
 
@@ -92,7 +92,7 @@ def test_a_message_that_comes_while_a_slow_one_is_under_way_leaves_at_once(
 
     provider.before = slow
     queue(to="+919800000001")
-    assert services.drain() == 2
+    assert delivery.drain() == 2
     assert len(provider.sent) == 2
 
 
@@ -104,6 +104,6 @@ def test_nothing_is_sent_inside_a_transaction(
     inside: list[bool] = []
     provider.before = lambda _sender, _message: inside.append(connection.in_atomic_block)
     message = queue()
-    services.drain()
+    delivery.drain()
     assert inside == [False]
     assert fresh(message).status == Status.SENT

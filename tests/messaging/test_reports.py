@@ -12,7 +12,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from messaging import services
+from messaging import delivery, services
 from messaging.models import Message, ProviderAccount, Status, UnmatchedReport
 from storefront.models import Store
 from tests.messaging.conftest import Provider, fresh
@@ -38,7 +38,7 @@ def test_a_delivered_message_stays_delivered_whatever_comes_after(
     queue: Any, sms: ProviderAccount, provider: Provider, report: Report
 ) -> None:
     message = queue()
-    services.drain()
+    delivery.drain()
     for status in ("delivered", "delivered", "sent", "failed", "read"):
         assert report(sms, f"{status} sms-1").status_code == 200
         assert fresh(message).status == Status.DELIVERED
@@ -50,7 +50,7 @@ def test_sent_before_and_after_changes_nothing(
     queue: Any, sms: ProviderAccount, provider: Provider, report: Report
 ) -> None:
     message = queue()
-    services.drain()
+    delivery.drain()
     report(sms, "sent sms-1")
     assert fresh(message).status == Status.SENT
 
@@ -63,7 +63,7 @@ def test_an_unknown_id_is_answered_kindly(sms: ProviderAccount, report: Report) 
 
 def test_a_forged_report_changes_nothing(queue: Any, sms: ProviderAccount, provider: Provider, report: Report) -> None:
     message = queue()
-    services.drain()
+    delivery.drain()
     response = report(sms, "delivered sms-1", token="guess")
     assert response.status_code == 401
     assert response.json() == {
@@ -89,7 +89,7 @@ def test_one_account_cannot_report_on_anothers_messages(
 ) -> None:
     spare = add_account("sms", name="spare", priority=99)
     message = queue()
-    services.drain()
+    delivery.drain()
     report(spare, "delivered sms-1")
     assert fresh(message).status == Status.SENT
 
@@ -100,11 +100,11 @@ def test_a_report_of_failure_falls_back_with_the_same_code(
     whatsapp = add_account("whatsapp")
     add_account("sms")
     message = queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     for _repeat in (1, 2):
         report(whatsapp, "failed whatsapp-1")
     assert fresh(message).status == Status.QUEUED
-    services.drain()
+    delivery.drain()
     report(whatsapp, "failed whatsapp-1")  # late, of the first sending: the second one counts now
     message = fresh(message)
     assert (message.status, message.current_channel) == (Status.SENT, "sms")
@@ -119,10 +119,10 @@ def test_a_late_arrival_on_the_first_channel_stops_the_fallback(
     whatsapp = add_account("whatsapp")
     add_account("sms")
     message = queue(channel="whatsapp")
-    services.drain()
+    delivery.drain()
     report(whatsapp, "failed whatsapp-1")
     report(whatsapp, "delivered whatsapp-1")
-    services.drain()
+    delivery.drain()
     assert fresh(message).status == Status.DELIVERED
     assert provider.senders == ["whatsapp"]
 
@@ -131,7 +131,7 @@ def test_a_report_of_failure_on_the_last_channel_is_a_dead_letter(
     queue: Any, sms: ProviderAccount, provider: Provider, report: Report
 ) -> None:
     message = queue()
-    services.drain()
+    delivery.drain()
     report(sms, "failed sms-1")
     assert (fresh(message).status, fresh(message).reason) == (Status.FAILED, "gone")
 
@@ -143,10 +143,10 @@ def test_a_report_of_failure_that_comes_too_late_sends_nothing(
     whatsapp = add_account("whatsapp")
     add_account("sms")
     message = queue(channel="whatsapp", **fields)
-    services.drain()
+    delivery.drain()
     with time_machine.travel(timezone.now() + timedelta(hours=hours)):
         report(whatsapp, "failed whatsapp-1")
-    services.drain()
+    delivery.drain()
     assert fresh(message).status == Status.FAILED
     assert provider.senders == ["whatsapp"]
 
@@ -156,7 +156,7 @@ def test_a_report_that_overtakes_the_workers_note_is_applied_when_the_note_is_wr
 ) -> None:
     provider.before = lambda _sender, _message: report(sms, "delivered sms-1")
     message = queue()
-    services.drain()
+    delivery.drain()
     assert fresh(message).status == Status.DELIVERED
 
 
@@ -226,5 +226,5 @@ def test_messages_of_a_closed_store_are_still_delivered(queue: Any, sms: Any, pr
     store.active = False
     store.save()
     queue()
-    services.drain()
+    delivery.drain()
     assert Message.objects.get().status == Status.SENT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from messaging import rendering, services, wording
+from messaging import delivery, rendering, wording
 from messaging.models import Message, MessageTemplate
 from storefront.models import Store
 from tests.messaging.conftest import Provider
@@ -77,7 +77,7 @@ def test_a_stores_own_words_are_sent_with_what_the_provider_must_know(
     ).save()
     _row(store, text="inactive {code}", language="hi", active=False).save()
     queue()
-    services.drain()
+    delivery.drain()
     message = provider.sent[0][1]
     assert message.text == "Your code: 482913"
     assert message.template == {"code": "otp_login", "name": "flow-1", "language": "en", "dlt_template_id": "1107"}
@@ -92,7 +92,7 @@ def test_values_are_escaped_in_html_and_cannot_break_a_subject(
     store.save()
     queue(channel="email", to="asha@example.com")
     queue(channel="email", to="asha@example.com", template="welcome", secret_ref="")
-    services.drain()
+    delivery.drain()
     code, welcome = (message for _sender, message in provider.sent)
     assert "<b>Tea</b>" not in code.html
     assert "&lt;b&gt;Tea" in code.html
