@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
-from storefront.contacts import Phone, split_e164
 from storefront.ids import ID_LENGTH, new_id
 from storefront.models import StoreScoped
 
@@ -100,10 +99,6 @@ class User(StoreScoped):
     def unclaimed(self) -> bool:
         """Made by an import and of nobody yet: the first code that one of its contacts proves opens it (ADR 16)."""
         return self.deleted_at is None and not self.is_email_verified and not self.is_phone_verified
-
-    @property
-    def phone_parts(self) -> Phone | None:
-        return split_e164(self.phone) if self.phone else None
 
     @property
     def preferences(self) -> dict[str, dict[str, bool]]:

@@ -16,11 +16,8 @@ Draw = Callable[["Canvas", Colour], None]
 INK: Colour = (43, 37, 33)
 PAPER: Colour = (250, 246, 238)
 BRASS: Colour = (201, 155, 72)
-COPPER: Colour = (190, 108, 66)
-CLAY: Colour = (186, 96, 62)
 LEAF: Colour = (86, 121, 73)
 WOOD: Colour = (150, 108, 74)
-IRON: Colour = (58, 59, 62)
 
 
 def mixed(colour: Colour, other: Colour, share: float) -> Colour:

@@ -319,16 +319,6 @@ def set_stock(*, store: Store, variant: Variant, made_by: str = "", **fields: An
     stock.change(store=store, variant=variant, made_by=made_by, **fields)
 
 
-def add_image(
-    *, store: Store, product: Product, picture: images.Picture, variants: Collection[Variant] = (), **fields: Any
-) -> ProductImage:
-    """A picture of a product in all sizes. The caller publishes."""
-    renditions = images.save(picture, folder=_folder(store, product))
-    row = ProductImage.objects.create(store=store, product=product, renditions=renditions, **fields)
-    row.variants.set(variants)
-    return row
-
-
 def replace_picture(*, store: Store, image: ProductImage, picture: images.Picture) -> None:
     """Another file behind the same row, which the caller saves and publishes."""
     _drop_files(store, image)

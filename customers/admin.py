@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -163,34 +164,31 @@ class CustomerAdmin(StoreModelAdmin):
 
     @action(description=_("Invite a user"), url_path="invite", icon="person_add", permissions=["change"])
     def invite(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is None or not self.has_change_permission(request, row):
-            raise PermissionDenied
-        back = reverse(f"{site.name}:storefront_customers_customer_change", args=[row.pk])
+        row, back = self._allowed(request, object_id, self.has_change_permission(request))
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied  # an erased one
         form = InvitationForm(request.POST or None, store=row.store)
-        if request.method == "POST" and form.is_valid():
-            try:
-                with transaction.atomic():
-                    invitations.invite(
-                        store=row.store,
-                        customer_id=row.pk,
-                        contact=form.cleaned_data["contact"],
-                        invited_by=request.user.get_username(),
-                        now=timezone.now(),
-                    )
-                    self.log_change(request, row, "Invited a user")
-            except DomainError as error:
-                self.tell(request, error.message, tone="error")
-            else:
-                self.tell(request, _("The invitation is on its way."))
-            return HttpResponseRedirect(back)
-        return site.confirm(
+
+        def save() -> None:
+            invitations.invite(
+                store=row.store,
+                customer_id=row.pk,
+                contact=form.cleaned_data["contact"],
+                invited_by=request.user.get_username(),
+                now=timezone.now(),
+            )
+
+        return self._ask(
             request,
+            row,
+            form,
+            save,
+            log="Invited a user",
+            done=_("The invitation is on its way."),
             title=_("Invite a user"),
             text=_("Who proves this contact buys for the same customer, with its addresses and prices."),
             button=_("Invite"),
             back=back,
-            form=form,
         )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -213,21 +211,47 @@ class CustomerAdmin(StoreModelAdmin):
     def note(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row, back = self._allowed(request, object_id, self.has_note_permission(request))
         form = NoteForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
+
+        def save() -> None:
             author = request.user.get_username()
-            with transaction.atomic():
-                services.add_note(store=row.store, customer_id=row.pk, text=form.cleaned_data["text"], author=author)
-                self.log_change(request, row, "Added a note")
-            self.tell(request, _("The note is kept."))
-            return HttpResponseRedirect(back)
-        return site.confirm(
+            services.add_note(store=row.store, customer_id=row.pk, text=form.cleaned_data["text"], author=author)
+
+        return self._ask(
             request,
+            row,
+            form,
+            save,
+            log="Added a note",
+            done=_("The note is kept."),
             title=_("Add a note"),
             text=_("Notes cannot be changed later. The customer gets them with an export of all data."),
             button=_("Keep it"),
             back=back,
-            form=form,
         )
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        row: Customer,
+        form: Any,
+        save: Callable[[], None],
+        *,
+        log: str,
+        done: Any,
+        **page: Any,
+    ) -> HttpResponse:
+        """The page with the form; once it is filled in, saves in one transaction with the log and says what came of it."""
+        if request.method != "POST" or not form.is_valid():
+            return site.confirm(request, form=form, **page)
+        try:
+            with transaction.atomic():
+                save()
+                self.log_change(request, row, log)
+        except DomainError as error:
+            self.tell(request, error.message, tone="error")
+        else:
+            self.tell(request, done)
+        return HttpResponseRedirect(page["back"])
 
     def _people(self, row: Customer) -> list[privacy.Person]:
         """The customer's users, the primary one first; the customer itself while it has none."""

@@ -21,7 +21,6 @@ from storefront.admin_base import (
     ChoicesFilter,
     DateRangeFilter,
     DropdownFilter,
-    PasswordWidget,
     ReadOnlyAdmin,
     SelectWidget,
     StoreModelAdmin,
@@ -29,6 +28,7 @@ from storefront.admin_base import (
     TextareaWidget,
     TextWidget,
     action,
+    credential_fields,
     display,
     masked_column,
     site,
@@ -302,20 +302,16 @@ def _account_form(code: str) -> type[AccountForm]:
         names = tuple(getattr(drivers.driver_class(code), "credential_names", ()))
     except (LookupError, ImportError):
         names = ()
-    fields: dict[str, Any] = {
-        f"credential_{name}": forms.CharField(
-            label=name.replace("_", " ").capitalize(),
-            required=False,
-            strip=True,
-            max_length=4000,
-            widget=PasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
-        )
-        for name in names
-    }
     return type(
         "AccountForm",
         (AccountForm,),
-        {**fields, "driver": None, "driver_name": code, "credential_fields": names, "__module__": __name__},
+        {
+            **credential_fields(names),
+            "driver": None,
+            "driver_name": code,
+            "credential_fields": names,
+            "__module__": __name__,
+        },
     )
 
 

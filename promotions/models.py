@@ -178,10 +178,6 @@ class Offer(StoreScoped):
         """How discounts in a quote name this offer."""
         return f"{self.kind}:{self.pk}"
 
-    @property
-    def terms_list(self) -> list[str]:
-        return [line.strip() for line in self.terms.splitlines() if line.strip()]
-
 
 class Coupon(Offer):
     KIND = Kind.COUPON

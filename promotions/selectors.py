@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from django.db.models import F, Window
@@ -71,14 +71,6 @@ def redemption_counts(*, store: Store, offer_ids: Sequence[str]) -> dict[str, in
     """How often these offers are used, held and confirmed: one query, up to the second."""
     found = sql.counts(store_id=store.pk, offer_ids=offer_ids, customer_id="")
     return {offer_id: counts.total for offer_id, counts in found.items()}
-
-
-def code_texts(*, store: Store, offer_id: str, batch_id: str | None = None) -> Iterator[str]:
-    """All codes of an offer, or of one batch of it, as they were made; read in portions, for files of any size."""
-    rows = Code.objects.filter(store=store, offer=offer_id)
-    if batch_id is not None:
-        rows = rows.filter(batch=batch_id)
-    return rows.order_by("pk").values_list("text", flat=True).iterator(chunk_size=2_000)
 
 
 def uses_of(*, store: Store, user_id: str, customer_id: str | None) -> list[dict[str, object]]:

@@ -327,8 +327,3 @@ def field_errors(detail: Any, path: str = "") -> dict[str, list[str]]:
         return found
     messages = detail if isinstance(detail, list) else [detail]
     return {path or "non_field_errors": [str(message) for message in messages]} if messages else {}
-
-
-def bare_request(request: HttpRequest) -> Request:
-    """A DRF request outside a view, for tests and hooks."""
-    return Request(request, parsers=[Body()])

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from storefront import crypto, events, selectors
@@ -100,15 +99,6 @@ def make_default_location(*, store: Store, location: StockLocation) -> None:
     StockLocation.objects.filter(store=store, is_default=True).exclude(pk=found.pk).update(is_default=False)
     StockLocation.objects.filter(store=store, pk=found.pk).update(is_default=True)
     transaction.on_commit(selectors.forget)
-
-
-def free_slug(*, name: str, taken: Any, fallback: str = "item") -> str:
-    """A slug of `name` for which `taken(slug)` is false."""
-    base = slugify(name)[:50] or fallback
-    slug, number = base, 2
-    while taken(slug):
-        slug, number = f"{base}-{number}", number + 1
-    return slug
 
 
 def beat(*, name: str) -> None:

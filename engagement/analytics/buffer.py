@@ -43,7 +43,7 @@ class Buffer(Protocol):
         ...
 
 
-class MemoryBuffer:
+class MemoryBuffer(Buffer):
     """In this process. One drain at a time."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ return 1
 """
 
 
-class RedisBuffer:
+class RedisBuffer(Buffer):
     """In Redis, shared by all processes. Any number of drains may run: each batch is dropped by one of them."""
 
     def add(self, event: bytes) -> bool:

@@ -12,7 +12,6 @@ from rest_framework import serializers
 
 LONGEST_PROPERTIES = 16_384  # bytes as JSON
 LONGEST_CONTEXT = 4_096
-LONGEST_AGENT = 400
 KEPT_CONTEXT = ("campaign", "library", "locale", "page", "referrer", "screen", "timezone")  # beside ip and userAgent
 
 

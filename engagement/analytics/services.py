@@ -32,7 +32,6 @@ QUEUE = "analytics"
 LONGEST_DELAY = timedelta(days=30)  # between doing and sending: a phone that was off
 DRAIN_SECONDS = 10
 KEEP_ERASURES = timedelta(days=2)
-ERASE_AT_ONCE = 1000
 
 
 # --- in -------------------------------------------------------------------------------------------------------------

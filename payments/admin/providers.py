@@ -16,12 +16,12 @@ from storefront.admin_base import (
     BooleanFilter,
     ChoicesFilter,
     DateRangeFilter,
-    PasswordWidget,
     ReadOnlyAdmin,
     SelectWidget,
     StoreModelAdmin,
     TextWidget,
     action,
+    credential_fields,
     display,
     site,
 )
@@ -106,20 +106,10 @@ def _provider_form(code: str) -> type[ProviderForm]:
         names = tuple(getattr(gateways.gateway_class(code), "credential_names", ()))
     except (LookupError, ImportError):
         names = ()
-    fields: dict[str, Any] = {
-        f"credential_{name}": forms.CharField(
-            label=name.replace("_", " ").capitalize(),
-            required=False,
-            strip=True,
-            max_length=4000,
-            widget=PasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
-        )
-        for name in names
-    }
     return type(
         "ProviderForm",
         (ProviderForm,),
-        {**fields, "gateway": None, "credential_fields": names, "__module__": __name__},
+        {**credential_fields(names), "gateway": None, "credential_fields": names, "__module__": __name__},
     )
 
 

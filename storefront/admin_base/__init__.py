@@ -37,6 +37,7 @@ from storefront.admin_base.forms import (
     StoreInlineFormSet,
     UserChangeForm,
     UserCreationForm,
+    credential_fields,
 )
 from storefront.admin_base.frame import account_links, environment, favicon, menu, script, stylesheet
 from storefront.admin_base.inlines import StoreStackedInline, StoreTabularInline
@@ -94,6 +95,7 @@ __all__ = [
     "account_links",
     "action",
     "change_link",
+    "credential_fields",
     "default_site",
     "display",
     "environment",

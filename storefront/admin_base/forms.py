@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,7 @@ from unfold.forms import (
 )
 
 from storefront.admin_base.rows import has_store, store_id_of
+from storefront.admin_base.widgets import PasswordWidget
 from storefront.models import Store
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "StoreInlineFormSet",
     "UserChangeForm",
     "UserCreationForm",
+    "credential_fields",
     "with_store",
 ]
 
@@ -75,3 +78,17 @@ class StoreInlineFormSet(PaginationInlineFormSet):  # type: ignore[misc]
         if has_store(self.model) and form.instance.store_id is None:
             form.instance.store_id = store_id_of(self.instance)
         return form
+
+
+def credential_fields(names: Iterable[str]) -> dict[str, forms.CharField]:
+    """A field `credential_<name>` for each: what is typed goes in and is never shown again."""
+    return {
+        f"credential_{name}": forms.CharField(
+            label=name.replace("_", " ").capitalize(),
+            required=False,
+            strip=True,
+            max_length=4000,
+            widget=PasswordWidget(render_value=False, attrs={"autocomplete": "new-password"}),
+        )
+        for name in names
+    }
