@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class CountingProvider(StubServer):
     def __init__(self, *, latency: float) -> None:
         super().__init__(self._take)
         self.latency = latency
+        self._lock = threading.Lock()
         self.accepted: Counter[str] = Counter()
         self.codes: dict[str, set[str]] = {}
 

@@ -11,6 +11,7 @@ Needs no test framework but one that collects `Test...` classes and calls `setup
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
@@ -142,8 +143,10 @@ class StubServer:
             daemon_threads = True
             request_queue_size = 128
 
-            def handle_error(self, *_: Any) -> None:
-                """A caller that was killed or gave up is no news."""
+            def handle_error(self, *connection: Any) -> None:
+                """A caller that was killed or gave up is no news; a fault of the answering is."""
+                if not isinstance(sys.exc_info()[1], OSError):
+                    super().handle_error(*connection)
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
