@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
+from storefront import outgoing
 from storefront.admin_base import (
     ActionVariant,
     BooleanFilter,
@@ -257,6 +258,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         if not isinstance(options, dict):
             self.add_error("options", _("Use a JSON object."))
             return data
+        self._check_addresses(options)
         code = data.get("driver") or self.driver_name
         channel = data.get("channel") or self.instance.channel
         try:
@@ -281,6 +283,21 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
             elif given:
                 found[name] = given
         return found
+
+    def _check_addresses(self, options: dict[str, Any]) -> None:
+        """New addresses that staff type in must not lead into our own network. In development, stubs listen there."""
+        for name in ("base_url", "proxy"):
+            address = options.get(name)
+            if settings.DEBUG or not address or address == (self.instance.options or {}).get(name):
+                continue
+            try:
+                parsed = outgoing.check_url(str(address))
+                outgoing.checked_addresses(parsed.host, parsed.port or 443)
+            except outgoing.Refused as error:
+                text = _("The address %(name)s cannot be called: %(reason)s.")
+                self.add_error("options", text % {"name": name, "reason": error.reason})
+            except outgoing.Unreachable:  # for now; each message says so, too
+                continue
 
     def _try(self, code: str, data: dict[str, Any]) -> None:
         """A driver that cannot be made now would fail with every message."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.urls import reverse
 
 from messaging import delivery
 from messaging.models import Message, MessageTemplate, ProviderAccount, Status
+from storefront import outgoing
 from storefront.models import Store
 from tests.messaging.conftest import Provider, fresh
 
@@ -195,6 +197,52 @@ def test_an_option_that_the_driver_does_not_know_is_refused_with_its_name(staff:
     assert "look at colour" in response.content.decode()
     account.refresh_from_db()
     assert account.options == {}
+
+
+@pytest.mark.parametrize("name", ["base_url", "proxy"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://127.0.0.1/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.7:8443/",
+        "http://gateway.example/",
+        "https://inside.example/",
+        "https://user@gateway.example/",
+        "file:///etc/passwd",
+    ],
+)
+def test_staff_cannot_point_an_account_into_our_own_network(
+    staff: Client, add_account: Any, monkeypatch: Any, configure: Any, name: str, address: str
+) -> None:
+    looked_up = {"inside.example": "10.0.0.9", "gateway.example": "93.184.216.34"}
+    monkeypatch.setattr(
+        outgoing,
+        "_looked_up",
+        lambda host, port, seconds: [(socket.AF_INET, 0, 0, "", (looked_up.get(host, host), port))],
+    )
+    account = add_account("sms", driver="twilio", credentials={"account_sid": "a", "auth_token": "b"})
+
+    def change(where: str) -> int:
+        options = json.dumps({name: where})
+        return staff.post(
+            _page("provideraccount", "change", account.pk), _account(name=account.name, options=options)
+        ).status_code
+
+    assert change(address) == 200
+    account.refresh_from_db()
+    assert account.options == {}
+    assert change("https://gateway.example/v1") == 302
+    account.refresh_from_db()
+    assert account.options == {name: "https://gateway.example/v1"}
+
+    configure(OUTGOING_ALLOWED=("10.0.0.9:3128",))
+    assert change("http://10.0.0.9:3128") == 302
+    configure(OUTGOING_ALLOWED=())
+    assert change("http://10.0.0.9:3128") == 302  # what is there already stays
 
 
 def test_a_test_message_says_what_the_provider_answered(
