@@ -25,6 +25,7 @@ class AccountsConfig(AppConfig):
         events.on("customer.merged", merging.move)
         provided.register("account_merge_counts", merging.counts)
         provided.register("customer_ids_of_people", selectors.customer_ids_of_people)
+        provided.register("details_of_user", selectors.details_of_user)
         provided.register("proved_contacts", selectors.proved_contacts)
         provided.register("people_of_customers", selectors.people_of_customers)
         kernel_privacy.register_people(privacy.AccountPeople())

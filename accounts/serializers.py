@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from storefront import selectors as kernel
+from storefront.addresses import AddressIn
 from storefront.contacts import mask_email, split_e164
 from storefront.models import CustomerGroup, Store
 
@@ -183,6 +184,7 @@ class BusinessIn(Input):
     type = serializers.CharField(max_length=60, allow_blank=True)  # POST /customers asks for none
     name = serializers.CharField(max_length=160)
     metadata = serializers.DictField(child=serializers.CharField(max_length=500, allow_blank=True), required=False)
+    registered_address = AddressIn(required=False, allow_null=True)
 
     def validate_metadata(self, value: dict[str, str]) -> dict[str, str]:
         if len(value) > 50 or any(len(key) > 60 for key in value):
@@ -232,7 +234,7 @@ def user(row: User, *, store: Store, image_url: str | None) -> dict[str, Any]:
         "notification_preferences": row.preferences,
         "customer_id": row.customer_id,
         "customer_group": group(row.customer.group or kernel.default_group(store=store)),
-        "business": business(row.customer.business),
+        "business": business(row),
         "created_at": row.created_at,
         "modified_at": row.modified_at,
     }
@@ -334,14 +336,30 @@ def group(row: CustomerGroup | None) -> dict[str, Any] | None:
     }
 
 
-def business(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def business(row: User) -> dict[str, Any] | None:
+    stored: Mapping[str, Any] | None = row.customer.business
     if not stored:
         return None
     return {
         "type": stored.get("type", ""),
         "name": stored.get("name", ""),
         "metadata": stored.get("metadata") or {},
-        "registered_address": None,
+        "registered_address": _registered_address(row, stored.get("registered_address")),
+    }
+
+
+def _registered_address(row: User, stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The contract's `CustomerAddress`, without an id, for it is in no address book."""
+    if not stored:
+        return None
+    phone = f"{stored['country_code']}{stored['phone']}"
+    return {
+        "id": None,
+        **stored,
+        "is_default_billing": False,
+        "is_default_shipping": False,
+        "is_phone_verified": row.is_phone_verified and phone == row.phone,
+        "is_email_verified": row.is_email_verified and stored["email"] == row.email,
     }
 
 

@@ -14,6 +14,7 @@ from customers import services as customers
 from messaging import services as messaging
 from storefront import events
 from storefront import selectors as kernel
+from storefront.addresses import cleaned
 from storefront.conf import conf
 from storefront.errors import Invalid, NotFound, VerificationRequired
 from storefront.limits import coarse
@@ -55,11 +56,13 @@ def update_profile(*, store: Store, user_id: str, changes: Mapping[str, Any], ne
         user.notification_preferences = _merged(user.notification_preferences, changes["preferences"])
     if changes.get("group_id"):
         _choose_group(store, user, changes["group_id"])
-    if "business" in changes and _business(changes["business"]) != _business(user.customer.business):
-        if not user.is_primary:
-            raise Invalid(_("Only the primary user can change this."), code="primary_user_only", field="business")
-        customers.set_business(store=store, customer_id=user.customer_id, business=changes["business"])
-        user.customer.business = changes["business"]  # as it is shown; the tax numbers beside it stay
+    if "business" in changes:
+        business = _wanted_business(store, changes["business"], user.customer.business)
+        if _business(business) != _business(user.customer.business):
+            if not user.is_primary:
+                raise Invalid(_("Only the primary user can change this."), code="primary_user_only", field="business")
+            customers.set_business(store=store, customer_id=user.customer_id, business=business)
+            user.customer.business = business  # as it is shown; the tax numbers beside it stay
     user.save(update_fields=["first_name", "last_name", "email", "phone", "notification_preferences", "modified_at"])
     if "preferences" in changes:
         _remember(store, user, before=before, source=ConsentRecord.Source.API, network=network)
@@ -71,7 +74,21 @@ def _business(held: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """What a user is shown of a business, and sends back: a client that changes a name may send the whole user."""
     if not held:
         return None
-    return {name: held.get(name) or empty for name, empty in (("type", ""), ("name", ""), ("metadata", {}))}
+    members = (("type", ""), ("name", ""), ("metadata", {}), ("registered_address", None))
+    return {name: held.get(name) or empty for name, empty in members}
+
+
+def _wanted_business(
+    store: Store, sent: Mapping[str, Any] | None, stored: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """What was sent with its registered address checked; an address that was not sent stays."""
+    if sent is None:
+        return None
+    wanted = dict(sent)
+    address = wanted.pop("registered_address", (stored or {}).get("registered_address"))
+    if address:
+        wanted["registered_address"] = cleaned(store=store, data=address, prefix="business.registered_address.")
+    return wanted
 
 
 def _change_contact(user: User, kind: str, contact: str) -> None:

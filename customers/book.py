@@ -48,9 +48,18 @@ def add(
 
 
 def update(
-    *, store: Store, customer_id: str, address_id: str, changes: Mapping[str, Any], now: datetime | None = None
+    *,
+    store: Store,
+    customer_id: str,
+    address_id: str,
+    changes: Mapping[str, Any],
+    now: datetime | None = None,
+    prefix: str = "",
 ) -> Address:
-    """Changes those members that are named; null empties an optional one. Raises as `create`, AddressNotFound."""
+    """Changes those members that are named; null empties an optional one. Raises as `create`, AddressNotFound.
+
+    `prefix` goes before the names of fields at fault.
+    """
     moment = now or timezone.now()
     with transaction.atomic():
         selectors.customer_for_update(store=store, customer_id=customer_id)
@@ -61,7 +70,7 @@ def update(
         wanted = row.content() | dict(changes)
         if str(changes.get("phone") or "").lstrip().startswith("+") and "country_code" not in changes:
             wanted["country_code"] = None  # the number brings its own
-        _fill(row, cleaned(store=store, data=wanted))
+        _fill(row, cleaned(store=store, data=wanted, prefix=prefix))
         for name in DEFAULTS:
             if changes.get(name) is not None:
                 _set_default(store, [other for other in book if other.pk != row.pk], row, name, bool(changes[name]))

@@ -18,8 +18,9 @@ from storefront.models import CustomerGroup, StoreScoped
 class Customer(StoreScoped):
     """The party behind orders, addresses and balances. Its id is that of its primary user.
 
-    `business` is None for a private person, else `{"type", "name", "metadata", "pan_number", "gstin"}`. A guest is a
-    visitor who gave an address without an account; registering makes the same row the account's.
+    `business` is None for a private person, else `{"type", "name", "metadata", "pan_number", "gstin"}`, and its
+    `registered_address`. A guest is a visitor who gave an address without an account; registering makes the same row
+    the account's.
     """
 
     id = models.CharField(max_length=ID_LENGTH, primary_key=True, editable=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -104,6 +104,17 @@ def shown(row: Address, *, shopper: Shopper | None = None) -> dict[str, Any]:
         "is_default_shipping": row.is_default_shipping,
         **contact_flags(address=content, shopper=shopper),
     }
+
+
+def person(*, store: Store, shopper: Shopper) -> Mapping[str, Any]:
+    """Names and contacts of who is logged in, as they are now: a token may be older than the last change. {} for a
+    visitor. One query."""
+    if not shopper.is_logged_in:
+        return {}
+    known: Mapping[str, Any] = provided.ask(
+        "details_of_user", default=shopper.claims, store=store, user_id=shopper.user_id
+    )
+    return known
 
 
 # --- documents that are asked for -------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from storefront.addresses import AddressChangesIn, AddressIn
-from storefront.contracts import Shopper
 
 from .models import Address, Customer, Seller
 
@@ -35,26 +35,29 @@ class CustomerChangesIn(Input):
     business = BusinessIn(required=False, allow_null=True)
 
 
+class OwnAddressIn(AddressIn):
+    id = OptionalText(max_length=64)  # of the caller's book, or of none
+
+
 class CustomerIn(CustomerChangesIn):
-    address = AddressIn(required=False, allow_null=True)
+    address = OwnAddressIn(required=False, allow_null=True)
 
 
 # --- out --------------------------------------------------------------------------------------------------------------
-def customer_detail(row: Customer, *, shopper: Shopper, address: Address | None = None) -> dict[str, Any]:
-    """The contract's `CustomerDetail`: who the token says it is, a guest by the address that they gave.
+def customer_detail(row: Customer, *, person: Mapping[str, Any], address: Address | None = None) -> dict[str, Any]:
+    """The contract's `CustomerDetail`: a `person` who is logged in, a guest by the address that they gave.
 
     The contract knows no null here, so what is not known is left out.
     """
-    claims = shopper.claims if shopper.is_logged_in else {}
-    source: dict[str, Any] = dict(claims) if claims else (address.content() if address else {})
+    source: dict[str, Any] = dict(person) or (address.content() if address else {})
     detail = {name: source.get(name) for name in ("first_name", "last_name", "country_code", "phone", "email")}
     if not detail["phone"]:
         detail["country_code"] = None
     return {
         "id": row.pk,
         **{name: value for name, value in detail.items() if value},
-        "is_phone_verified": bool(claims.get("is_phone_verified")),
-        "is_email_verified": bool(claims.get("is_email_verified")),
+        "is_phone_verified": bool(person.get("is_phone_verified")),
+        "is_email_verified": bool(person.get("is_email_verified")),
         **({"business": business(row.business)} if row.business else {}),
     }
 

@@ -51,8 +51,8 @@ def give_details(
     """What a caller tells of themselves before they order: their business and an address, each of them or not.
 
     A logged-in shopper's customer gets them. A visitor becomes a guest: a customer under the visitor's id, without an
-    account; registering keeps it. The same address again is the same address. Raises Invalid naming the fields,
-    LoginRequired for somebody who has an account and isn't logged in.
+    account; registering keeps it. The same address again is the same address, and one of their book that is named by its
+    id is changed. Raises Invalid naming the fields, LoginRequired for somebody who has an account and isn't logged in.
     """
     content = None if address_sent is None else cleaned(store=store, data=address_sent, prefix="address.")
     place = place_of(store=store, address=content)
@@ -64,9 +64,20 @@ def give_details(
             customer.save(update_fields=["business", "modified_at"])
         if content is None:
             return customer, None
-        for row in selectors.address_book(store=store, customer_id=customer.pk):
+        kept = list(selectors.address_book(store=store, customer_id=customer.pk))
+        for row in kept:
             if book.same(row, content):
                 return customer, row
+        named = (address_sent or {}).get("id")
+        if any(row.pk == named for row in kept):
+            return customer, book.update(
+                store=store,
+                customer_id=customer.pk,
+                address_id=str(named),
+                changes=address_sent or {},
+                now=now,
+                prefix="address.",
+            )
         return customer, book.add(
             store=store, customer_id=customer.pk, content=content, wished=address_sent or {}, now=now
         )
@@ -141,7 +152,7 @@ def set_group(*, store: Store, customer_id: str, group: CustomerGroup | None) ->
 
 @transaction.atomic
 def set_business(*, store: Store, customer_id: str, business: Mapping[str, Any] | None) -> None:
-    """Replaces name, kind and metadata of the business; None makes the customer a private person.
+    """Replaces name, kind, metadata and registered address of the business; None makes the customer a private person.
 
     Tax numbers that were checked stay unless `business` names others. An erased customer stays as it is.
     """

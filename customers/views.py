@@ -63,7 +63,8 @@ class CustomerViewSet(StoreViewSet):
                 address_sent=data.get("address"),
                 now=timezone.now(),
             )
-            detail = serializers.customer_detail(row, shopper=self.shopper, address=address)
+            person = selectors.person(store=self.store, shopper=self.shopper)
+            detail = serializers.customer_detail(row, person=person, address=address)
             return Reply({"customer_detail": detail}, message=_("Thank you, your details are saved."))
 
         return self.once(give)
@@ -80,7 +81,8 @@ class OwnDetailsViewSet(OwnCustomerViewSet):
             row = services.change_business(**self.where, sent=data["business"])
         else:
             row = selectors.customer(**self.where)
-        detail = serializers.customer_detail(row, shopper=self.shopper)
+        person = selectors.person(store=self.store, shopper=self.shopper)
+        detail = serializers.customer_detail(row, person=person)
         return Reply({"customer_detail": detail}, message=_("Your changes are saved."))
 
 

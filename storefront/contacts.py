@@ -57,6 +57,8 @@ def _parse(phone: str, country_code: str, regions: tuple[str, ...]) -> Phone:
             raise KeyError(country_code)
         served = {phonenumbers.country_code_for_region(code): code for code in reversed(regions)}
         region = served[int(digits)]
+    if any(character.isalpha() for character in phone):  # else read as the keys of a telephone, and somebody else's
+        raise ValueError("letters")
     number = phonenumbers.parse(phone, region)
     if number.country_code not in {phonenumbers.country_code_for_region(code) for code in regions}:
         raise KeyError(phone)

@@ -45,6 +45,28 @@ def test_a_shopper_tells_of_their_business_and_address(shopper: Api, addresses: 
     assert user["business"] == {"type": "firm", "name": "Rao Spices", "metadata": {}, "registered_address": None}
 
 
+def test_what_is_shown_is_as_it_is_now_and_not_as_the_token_says(shopper: Api, store: Store) -> None:
+    shopper.put(f"/auth/user/{shopper.user_id}", {"first_name": "Asha", "phone": "9876543210"})
+    for method, path in (("POST", "/customers"), ("PUT", f"/customers/{shopper.user_id}")):
+        shown = shopper.request(method, path, {}).json()["content"]["customer_detail"]
+        assert (shown["first_name"], shown["country_code"], shown["phone"]) == ("Asha", "+91", "9876543210")
+        assert shown["is_email_verified"] and not shown["is_phone_verified"]
+
+
+def test_an_address_that_is_named_by_its_id_is_changed_and_not_doubled(
+    shopper: Api, stranger: Api, addresses: str
+) -> None:
+    saved = shopper.post(addresses, ADDRESS | {"nickname": "Home"}).json()["content"]["address"]
+    body = {"address": MUMBAI | {"id": saved["id"]}}
+    assert_matches("create-customer", shopper.post("/customers", body))
+    row = Address.objects.get()
+    assert (row.pk, row.city, row.nickname, row.is_default_billing) == (saved["id"], "Mumbai", "Home", True)
+    assert_matches("create-customer", stranger.post("/customers", {"address": ADDRESS | {"id": saved["id"]}}))
+    row.refresh_from_db()
+    assert (row.customer_id, row.city) == (shopper.user_id, "Mumbai")
+    assert Address.objects.get(customer_id=stranger.user_id).city == "Bengaluru"
+
+
 def test_telling_it_again_changes_nothing(shopper: Api) -> None:
     for _ in range(3):
         assert_matches("create-customer", shopper.post("/customers", {"business": BUSINESS, "address": MUMBAI}))
@@ -147,6 +169,54 @@ def test_the_profile_changes_the_name_and_keeps_the_tax_numbers(shopper: Api) ->
         "pan_number": PAN,
         "gstin": MAHARASHTRA,
     }
+
+
+REGISTERED = MUMBAI | {"email": "asha@example.com", "tax_identification_number": MAHARASHTRA.lower()}
+
+
+def test_a_business_has_a_registered_address(shopper: Api, addresses: str) -> None:
+    path = f"/auth/user/{shopper.user_id}"
+    business = {"type": "company", "name": "Rao Ltd", "registered_address": REGISTERED}
+    user = assert_matches("update-user", shopper.put(path, {"business": business}))["user"]
+    shown = user["business"]["registered_address"]
+    assert (shown["id"], shown["city"], shown["tax_identification_number"]) == (None, "Mumbai", MAHARASHTRA)
+    assert shown["is_email_verified"] and not shown["is_phone_verified"]
+    assert shopper.get(addresses).json()["content"]["addresses"] == []
+    assert assert_matches("get-user-detail", shopper.get(path))["user"] == user
+
+    shopper.put(f"/customers/{shopper.user_id}", {"business": {"pan_number": PAN}})
+    kept = assert_matches("update-user", shopper.put(path, {"business": {"type": "", "name": "Rao"}}))["user"]
+    assert kept["business"]["registered_address"] == shown
+    assert Customer.objects.get().business["pan_number"] == PAN
+    without = {"type": "", "name": "Rao", "registered_address": None}
+    gone = assert_matches("update-user", shopper.put(path, {"business": without}))["user"]
+    assert gone["business"]["registered_address"] is None
+    assert "registered_address" not in Customer.objects.get().business
+
+
+def test_a_registered_address_is_checked_and_named_by_its_path(shopper: Api) -> None:
+    for wrong, field in (({"pincode": "1"}, "pincode"), ({"phone": None}, "phone"), ({"country": "France"}, "country")):
+        business = {"type": "", "name": "Rao", "registered_address": REGISTERED | wrong}
+        refused = shopper.put(f"/auth/user/{shopper.user_id}", {"business": business, "first_name": "New"})
+        assert_is_error(refused, 400, "validation_error", f"business.registered_address.{field}")
+    assert Customer.objects.get().business is None
+    assert shopper.get(f"/auth/user/{shopper.user_id}").json()["content"]["user"]["first_name"] is None
+
+
+def test_an_invited_user_may_send_back_the_business_with_its_address(shopper: Api, stranger: Api) -> None:
+    from accounts.models import User
+
+    business = {"type": "company", "name": "Rao Ltd", "registered_address": REGISTERED}
+    shopper.put(f"/auth/user/{shopper.user_id}", {"business": business})
+    User.objects.filter(pk=stranger.user_id).update(customer_id=shopper.user_id, is_primary=False)
+    path = f"/auth/user/{stranger.user_id}"
+    user = stranger.get(path).json()["content"]["user"]
+    assert (
+        assert_matches("update-user", stranger.put(path, user | {"first_name": "Ravi"}))["user"]["first_name"] == "Ravi"
+    )
+    moved = user["business"] | {"registered_address": REGISTERED | {"city": "Pune"}}
+    assert_is_error(stranger.put(path, {"business": moved}), 400, "primary_user_only", "business")
+    assert Customer.objects.get(pk=shopper.user_id).business["registered_address"]["city"] == "Mumbai"
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ def test_phones_are_read_per_the_stores_countries(phone: str, country_code: str 
         ("", "", "phone"),
         ("98765432101234567", "", "phone"),
         ("nine", "", "phone"),
+        ("98765abcde", "", "phone"),  # else it is what a telephone's keys say: somebody else's number
+        ("9876543210 or 9876543211", "", "phone"),
         ("9876543210", "+44", "country_code"),
         ("9876543210", "abc", "country_code"),
         ("+447911123456", "", "country_code"),
