@@ -74,8 +74,8 @@ def _business(held: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """What a user is shown of a business, and sends back: a client that changes a name may send the whole user."""
     if not held:
         return None
-    members = (("type", ""), ("name", ""), ("metadata", {}), ("registered_address", None))
-    return {name: held.get(name) or empty for name, empty in members}
+    empty: dict[str, Any] = {"type": "", "name": "", "metadata": {}, "registered_address": None}
+    return {name: held.get(name) or nothing for name, nothing in empty.items()}
 
 
 def _wanted_business(

@@ -155,10 +155,10 @@ class CustomerAdmin(StoreModelAdmin):
     ordering = ("-created_at", "-pk")
     fieldsets = (
         (None, {"fields": ("store", "id", "group")}),
-        (_("Business"), {"fields": ("business_name", "business_type")}),
+        (_("Business"), {"fields": ("business_name", "business_type", ("pan_number", "gstin"), "registered_address")}),
         (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at", "merged_into")}),
     )
-    readonly_fields = ("id", "erased_at", "merged_into")
+    readonly_fields = ("id", "pan_number", "gstin", "registered_address", "erased_at", "merged_into")
     actions_list = ("export_list",)
     actions_detail = ("note", "invite", "export_data", "merge", "erase")
 
@@ -390,6 +390,20 @@ class CustomerAdmin(StoreModelAdmin):
     @display(description=_("Customer"))
     def label(self, customer: Customer) -> str:
         return str(customer)
+
+    @display(description=_("PAN"))
+    def pan_number(self, customer: Customer) -> str:
+        return str((customer.business or {}).get("pan_number") or "–")
+
+    @display(description=_("GSTIN"))
+    def gstin(self, customer: Customer) -> str:
+        return str((customer.business or {}).get("gstin") or "–")
+
+    @display(description=_("Registered address"))
+    def registered_address(self, customer: Customer) -> str:
+        address = (customer.business or {}).get("registered_address") or {}
+        names = ("address_line1", "address_line2", "landmark", "city", "pincode", "state", "country")
+        return ", ".join(address[name] for name in names if address.get(name)) or "–"
 
     @display(description=_("Kind"), label={_("Business"): "info", _("Erased"): "danger"})
     def kind(self, customer: Customer) -> Any:

@@ -162,3 +162,16 @@ def test_a_rule_without_conditions_is_told_in_the_form(staff: Client, store: Sto
     answer = staff.post(reverse("admin:storefront_customers_segment_add"), sent)
     assert "Give at least one condition" in answer.content.decode()
     assert not Segment.objects.exists()
+
+
+def test_a_business_shows_its_tax_numbers_and_registered_address(staff: Client, party: Customer) -> None:
+    assert "–" in staff.get(page(party, "change")).content.decode()
+    business = {"name": "Rao", "type": "", "pan_number": "AAPFU0939F", "gstin": "27AAPFU0939F1ZV"}
+    address = {"address_line1": "7 Marine Drive", "address_line2": None, "city": "Mumbai", "country": "India"}
+    Customer.objects.update(business=business | {"registered_address": address})
+    shown = staff.get(page(party, "change")).content.decode()
+    for text in ("AAPFU0939F", "27AAPFU0939F1ZV", "7 Marine Drive, Mumbai, India"):
+        assert text in shown
+    staff.post(page(party, "change"), {"business_name": "Rao Ltd", "business_type": "company", "metadata": "{}"})
+    kept = Customer.objects.get().business
+    assert kept == business | {"name": "Rao Ltd", "type": "company", "registered_address": address}
