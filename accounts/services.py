@@ -81,12 +81,16 @@ def _business(held: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _wanted_business(
     store: Store, sent: Mapping[str, Any] | None, stored: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """What was sent with its registered address checked; an address that was not sent stays."""
+    """What was sent with its registered address checked. An address that was not sent stays, and one that was sent
+    back as it is shown is not judged again: the store's rules may have changed since."""
     if sent is None:
         return None
+    kept: Mapping[str, Any] | None = (stored or {}).get("registered_address")
     wanted = dict(sent)
-    address = wanted.pop("registered_address", (stored or {}).get("registered_address"))
-    if address:
+    address = wanted.pop("registered_address", kept)
+    if kept and address and all(address.get(name) == text for name, text in kept.items()):
+        wanted["registered_address"] = kept
+    elif address:
         wanted["registered_address"] = cleaned(store=store, data=address, prefix="business.registered_address.")
     return wanted
 

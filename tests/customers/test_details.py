@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from customers import selectors, services
 from customers.models import Address, Customer
+from storefront import selectors as kernel
 from storefront import tax_ids
 from storefront.models import Store
 from tests.api import shoppers
@@ -201,6 +202,23 @@ def test_a_registered_address_is_checked_and_named_by_its_path(shopper: Api) -> 
         assert_is_error(refused, 400, "validation_error", f"business.registered_address.{field}")
     assert Customer.objects.get().business is None
     assert shopper.get(f"/auth/user/{shopper.user_id}").json()["content"]["user"]["first_name"] is None
+
+
+def test_a_registered_address_outlives_the_rules_that_it_was_given_under(shopper: Api, store: Store) -> None:
+    Store.objects.filter(pk=store.pk).update(countries=["IN", "SG"])
+    kernel.forget()
+    path = f"/auth/user/{shopper.user_id}"
+    abroad = REGISTERED | {"country": "Singapore", "state": "Singapore", "pincode": "018956"}
+    shopper.put(path, {"business": {"type": "", "name": "Rao", "registered_address": abroad}})
+    Store.objects.filter(pk=store.pk).update(countries=["IN"])
+    kernel.forget()
+    renamed = shopper.put(path, {"business": {"type": "", "name": "Rao Ltd"}}).json()["content"]["user"]
+    assert renamed["business"]["registered_address"]["country"] == "Singapore"
+    again = shopper.put(path, renamed | {"business": renamed["business"] | {"name": "Rao & Co"}})
+    assert again.json()["content"]["user"]["business"] == renamed["business"] | {"name": "Rao & Co"}
+    moved = renamed["business"]["registered_address"] | {"city": "Jurong"}
+    refused = shopper.put(path, {"business": {"type": "", "name": "Rao", "registered_address": moved}})
+    assert_is_error(refused, 400, "validation_error", "business.registered_address.country")
 
 
 def test_an_invited_user_may_send_back_the_business_with_its_address(shopper: Api, stranger: Api) -> None:
