@@ -26,7 +26,7 @@ from storefront.plugs import plug
 from storefront.pricing import THRESHOLD, Line, Quote
 
 from . import errors, geography
-from .allocation import StockOf, allocate, held
+from .allocation import NO_RECIPES, Recipes, StockOf, allocate, fitting
 from .selectors import DeliveryRules
 from .wishes import AUTO, COLLECT, DELIVERY, PARTIAL, USER, Way, Wish
 
@@ -75,6 +75,7 @@ class Situation:
     names: Mapping[Sku, Line]  # a line of each of them
     locations: Mapping[str, StockLocation]
     stock: StockOf
+    recipes: Recipes  # of bundles, where stock is known by location
     place: Place | None = None
     plan: Plan | None = None  # None where nothing is delivered, or the place is not known
     rates_unavailable: bool = False
@@ -149,7 +150,8 @@ def look(
         goods[line.sku] = goods.get(line.sku, 0) + line.quantity
         names.setdefault(line.sku, line)
     locations = kernel.locations(store=store) if goods else {}
-    found = Situation(rules, goods, names, locations, _stock(store, quote, names, locations), place)
+    recipes, stock = _stock(store, quote, names, locations)
+    found = Situation(rules, goods, names, locations, stock, recipes, place)
     if not deliver or place is None:
         return found
     if wish is not None and wish.kind == PARTIAL:
@@ -170,24 +172,34 @@ def _without_collected(found: Situation, wish: Wish) -> Situation:
     """The stock that is left to be sent when the collected part is taken from its shop."""
     stock: dict[Sku, Mapping[str, int | None]] = dict(found.stock)
     for sku, count in (wish.collected or {}).items():
-        there = stock.get(sku, {}).get(wish.pickup_location_id)
-        if there is not None:
-            stock[sku] = {**stock[sku], wish.pickup_location_id: there - count}
+        for part, each in ((sku, 1), *found.recipes.get(sku, ())):
+            there = stock.get(part, {}).get(wish.pickup_location_id)
+            if there is not None:
+                stock[part] = {**stock[part], wish.pickup_location_id: there - count * each}
     return replace(found, stock=stock)
 
 
-def _stock(store: Store, quote: Quote, names: Mapping[Sku, Line], locations: Mapping[str, StockLocation]) -> StockOf:
-    """By location. Where there is but one, or the catalogue knows of none, the quote's own lines say it."""
+def _stock(
+    store: Store, quote: Quote, names: Mapping[Sku, Line], locations: Mapping[str, StockLocation]
+) -> tuple[Recipes, StockOf]:
+    """By location, with that of what bundles hold. Where there is but one location, or the catalogue knows of none, the
+    quote's own lines say it, each beside the others."""
     if not names or not locations:
-        return {}
-    if len(locations) > 1 and isinstance(plug("CATALOG"), StockByLocation):
-        return kernel_locations.stock(store=store, skus=list(names), group_id=quote.group_id)
-    default = next(iter(locations))
+        return NO_RECIPES, {}
     stock: dict[Sku, dict[str, int | None]] = {}
+    if len(locations) > 1 and isinstance(plug("CATALOG"), StockByLocation):
+        recipes = {
+            sku: [(part.sku, part.units) for part in line.sellable.components]
+            for sku, line in names.items()
+            if line.sellable is not None and line.sellable.components
+        }
+        skus = dict.fromkeys([*names, *(part for parts in recipes.values() for part, _units in parts)])
+        return recipes, kernel_locations.stock(store=store, skus=list(skus), group_id=quote.group_id)
+    default = next(iter(locations))
     for sku, line in names.items():
         assert line.sellable is not None  # `movable` left the others out
         stock[sku] = {default: None if line.sellable.backorder else line.sellable.available}
-    return stock
+    return NO_RECIPES, stock
 
 
 def _plan(store: Store, quote: Quote, found: Situation, wanted: Mapping[Sku, int], lines: Sequence[Line]) -> Plan:
@@ -200,7 +212,11 @@ def _plan(store: Store, quote: Quote, found: Situation, wanted: Mapping[Sku, int
             location.pk,
         ),
     )
-    answer = allocate(wanted, found.stock, [location.pk for location in senders], split=found.rules.split_shipments)
+    answer = allocate(
+        *(wanted, found.stock, [location.pk for location in senders]),
+        split=found.rules.split_shipments,
+        recipes=found.recipes,
+    )
     parts = _parts(answer.sent, lines)
     shipments = tuple(
         _shipment(store, quote, found.locations[location_id], units, parts[location_id])
@@ -310,9 +326,7 @@ def best(rates: Iterable[ShippingRate], *, free: bool = False) -> ShippingRate |
 
 def can_collect(found: Situation, location: StockLocation, wanted: Mapping[Sku, int]) -> bool:
     """Whether all of it lies in a shop that hands goods out."""
-    return location.can_collect and all(
-        held(found.stock, sku, location.pk, count) >= count for sku, count in wanted.items()
-    )
+    return location.can_collect and fitting(found.stock, wanted, location.pk, found.recipes) == wanted
 
 
 def decide(found: Situation, wish: Wish, *, free: bool) -> Decision:

@@ -19,7 +19,7 @@ from storefront.plugs import plug
 from storefront.pricing import Line, Quote
 
 from . import planning, selectors, serializers, wishes
-from .allocation import held
+from .allocation import fitting
 from .planning import Shipment, Situation
 from .selectors import DeliveryRules
 from .wishes import COLLECT, DELIVERY
@@ -186,7 +186,8 @@ def _short_of_collect(situation: Situation, place: Place | None) -> dict[Sku, tu
     def units(location: StockLocation | None) -> dict[Sku, int]:
         if location is None:
             return dict.fromkeys(goods, 0)
-        return {sku: held(situation.stock, sku, location.pk, count) for sku, count in goods.items()}
+        there = fitting(situation.stock, goods, location.pk, situation.recipes)
+        return {sku: there.get(sku, 0) for sku in goods}
 
     shops = [location for location, _far in _near(situation, place)]
     most = max(map(units, shops), key=lambda found: sum(found.values()), default=units(None))

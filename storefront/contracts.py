@@ -130,7 +130,8 @@ class StockByLocation(Protocol):
     def stock_by_location(self, store_id: str, skus: Collection[Sku]) -> dict[Sku, dict[str, int | None]]:
         """How many of each sku can be sold from each `StockLocation`, by its id; None for unlimited. One query.
 
-        Skus that are unknown or lie nowhere are left out or empty. Bundles are answered by what they can be made of.
+        Skus that are unknown or lie nowhere are left out or empty. Bundles are answered by what they can be made of; what
+        they hold is asked for with them.
         """
         ...
 

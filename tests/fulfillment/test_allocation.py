@@ -77,6 +77,60 @@ def test_units_are_conserved_and_never_more_than_there_are(
     assert answer == allocate(wanted, stock, PLACES, split=split)
 
 
+# --- bundles --------------------------------------------------------------------------------------------------------
+BOX, PAIR = Sku("BOX"), Sku("PAIR")
+RECIPES = {BOX: [(CUP, 4), (TEA, 1)], PAIR: [(CUP, 2)]}
+
+
+def with_bundles(stock: dict[Sku, dict[str, int | None]]) -> dict[Sku, dict[str, int | None]]:
+    """The same with what can be made of it at each place, as a catalogue answers it."""
+    found = dict(stock)
+    for bundle, parts in RECIPES.items():
+        found[bundle] = {}
+        for place in PLACES:
+            there = [(stock.get(part, {}).get(place, 0), each) for part, each in parts]
+            limits = [max(0, count) // each for count, each in there if count is not None]
+            found[bundle][place] = min(limits) if limits else None
+    return found
+
+
+def test_a_bundle_and_what_it_holds_do_not_share_a_unit() -> None:
+    stock = with_bundles({CUP: {"A": 4, "B": 2}, TEA: {"A": 1}})
+    answer = allocate({CUP: 2, BOX: 1}, stock, ["A", "B"], split=True, recipes=RECIPES)
+    assert answer.sent == {"A": {BOX: 1}, "B": {CUP: 2}} and not answer.missing
+    answer = allocate({CUP: 2, BOX: 1}, stock, ["A", "B"], split=False, recipes=RECIPES)
+    assert answer.sent == {"B": {CUP: 2}} and answer.missing == {BOX: 1}, "what sends most"
+    answer = allocate({PAIR: 2, BOX: 1}, stock, ["A", "B"], split=True, recipes=RECIPES)
+    assert _units(answer.sent) == 2 and sum(answer.missing.values()) == 1
+
+
+def test_a_part_that_the_catalogue_does_not_know_limits_nothing() -> None:
+    assert allocate({BOX: 2}, {BOX: {"A": 2}}, ["A"], split=True, recipes=RECIPES).sent == {"A": {BOX: 2}}
+
+
+@given(
+    wanted=st.dictionaries(st.sampled_from([*SKUS, BOX, PAIR]), st.integers(1, 6), min_size=1),
+    stock=STOCK,
+    split=st.booleans(),
+)
+def test_no_place_gives_more_than_lies_there_to_bundles_and_their_parts(
+    wanted: dict[Sku, int], stock: dict[Sku, dict[str, int | None]], split: bool
+) -> None:
+    answer = allocate(wanted, with_bundles(stock), PLACES, split=split, recipes=RECIPES)
+    for place, units in answer.sent.items():
+        taken: dict[Sku, int] = {}
+        for sku, count in units.items():
+            for part, each in RECIPES.get(sku, [(sku, 1)]):
+                taken[part] = taken.get(part, 0) + count * each
+        for part, count in taken.items():
+            there = stock.get(part, {}).get(place, 0)
+            assert there is None or count <= max(there, 0)
+    for sku, count in wanted.items():
+        sent = sum(units.get(sku, 0) for units in answer.sent.values())
+        assert sent + answer.missing.get(sku, 0) == count
+    assert split or len(answer.sent) <= 1
+
+
 @given(wanted=WANTED, stock=STOCK)
 def test_no_smaller_group_could_send_as_much(wanted: dict[Sku, int], stock: dict[Sku, dict[str, int | None]]) -> None:
     answer = allocate(wanted, stock, PLACES, split=True)

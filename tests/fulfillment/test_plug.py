@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from carts import rules as cart_rules
 from fulfillment import wishes
 from storefront import selectors as kernel
-from storefront.contracts import CourierOffer, Sku
+from storefront.contracts import Component, CourierOffer, Sku
 from storefront.errors import DomainError, Invalid, Unavailable
 from storefront.models import StockLocation
 from storefront.pricing import Line
@@ -425,6 +425,28 @@ def test_what_is_collected_is_not_sent_from_the_same_shelf(world: World) -> None
     assert quote.facts["allocations"] == {both.pk: {tea: 2}}
     error = refused(world, {tea: 3}, partial(both, rate.method_id, {tea: 2}, {tea: 1}))
     assert error.code == "not_deliverable"
+
+
+def test_a_shelf_gives_no_unit_both_alone_and_in_a_bundle(world: World) -> None:
+    one, two = (world.location(name, MUMBAI, can_collect=True) for name in ("One", "Two"))
+    rate = world.rate()
+    cup = world.put("CUP", {one: 2, two: 2})
+    pair = world.put("PAIR", {one: 1, two: 1}, product_type="bundle", components=(Component(cup, 2, 4),))
+    units = {cup: 2, pair: 1}
+    assert options(world, units)["collect"] == [], "either has enough for one of the two"
+    assert check(world, units, None)["unserviceable_items"][0]["unserviceable_quantity"] == 2
+    error = refused(world, units, {"fulfillment_type": "collect-in-store", "pickup_location_id": one.pk})
+    assert error.code == "pickup_out_of_stock"
+    sent = world.delivered(units)
+    assert sent.facts["allocations"] == {one.pk: {pair: 1}, two.pk: {cup: 2}}
+    kept = world.plug.preference(
+        world.quote(units, shipping_address=address()), partial(one, rate.method_id, {pair: 1}, {cup: 2})
+    )
+    both = world.quote(units, shipping_address=address(), fulfillment=kept)
+    assert both.facts["allocations"] == {one.pk: {pair: 1}, two.pk: {cup: 2}}
+    error = refused(world, {cup: 3, pair: 1}, partial(one, rate.method_id, {pair: 1}, {cup: 3}))
+    assert error.code == "not_deliverable"
+    assert {cup, pair} <= set(Warehouses.asked_for_stock[-1])
 
 
 @pytest.mark.parametrize(("collect", "deliver"), [(1, 2), (2, 2), (1, 1)])
