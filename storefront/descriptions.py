@@ -212,7 +212,7 @@ OPERATIONS: dict[str, Told] = {
     "update-profile-image": Told(
         "Replace the profile image", "JPEG, PNG or WebP up to 5 MB; checked by content and re-encoded."
     ),
-    "remove-profile-image": Told("Remove the profile image"),
+    "remove-profile-image": Told("Remove the profile image", "In all sizes, for good."),
     "check-verification-status": Told(
         "Ask which contacts are verified",
         "Names those of the given contacts that the caller has verified; nobody else's are ever confirmed.",
@@ -310,7 +310,7 @@ OPERATIONS: dict[str, Told] = {
         "Review a product",
         "For a product of a delivered order, once. Images and videos are checked; staff approve it before it is shown.",
     ),
-    "list-product-variants": Told("List variants of a product"),
+    "list-product-variants": Told("List variants of a product", "All that are on sale, each with its price and stock."),
     "get-variant-detail": Told("Read a variant", "By ids or slugs."),
     "list-crosssell-products": Told("List what goes with products", _LIST_BESIDE),
     "list-recommended-products": Told("List recommended products", "The best of the shop."),
@@ -362,7 +362,7 @@ OPERATIONS: dict[str, Told] = {
     ),
     "get-bank-account-detail": Told("Read a bank account", "The number is masked. " + _OWN),
     "update-bank-account": Told("Change a bank account", "Another number needs to be verified again.", _BANK),
-    "delete-bank-account": Told("Delete a bank account"),
+    "delete-bank-account": Told("Delete a bank account", "The newest of the others of its kind becomes the default in its place."),
     "verify-bank-account": Told(
         "Have a bank account verified",
         "Asks the bank who holds it. Rationed, for each try may cost money.",
@@ -377,7 +377,7 @@ OPERATIONS: dict[str, Told] = {
     ),
     "get-document": Told("Read a document", _OWN),
     "update-document": Told("Send a document again", "When it was rejected or has expired."),
-    "delete-document": Told("Delete a document"),
+    "delete-document": Told("Delete a document", "Whatever its state, with its file, for good."),
     "verify-document": Told(
         "Have a document's number checked",
         "Asks the registry, without storing anything. Rationed.",
@@ -407,7 +407,7 @@ OPERATIONS: dict[str, Told] = {
         "Change a mandate", "Its largest debit and its end.", {"max_amount": 5000, "end_at": "2030-01-01T00:00:00Z"}
     ),
     "pause-customer-mandate": Told("Pause a mandate", "No debits until it is resumed."),
-    "resume-customer-mandate": Told("Resume a mandate"),
+    "resume-customer-mandate": Told("Resume a mandate", "A paused one: its debits are carried out again."),
     "revoke-customer-mandate": Told("Revoke a mandate", "For good."),
     "list-saved-payment-methods": Told(
         "List saved payment methods", "By kind; `payment_methods` narrows it to some kinds."

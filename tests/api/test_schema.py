@@ -47,7 +47,7 @@ def test_every_operation_says_what_it_does_with_an_example_of_its_body(served_do
     assert set(OPERATIONS) == {facts["operationId"] for facts in operations}
     for facts in operations:
         assert facts["summary"] == facts["summary"].strip() and not facts["summary"].endswith("."), facts["operationId"]
-        assert not facts.get("description") or facts["description"].rstrip(".`…") != facts["description"]
+        assert facts["description"].rstrip(".`…") != facts["description"], facts["operationId"]
         for kind, body in facts.get("requestBody", {}).get("content", {}).items():
             assert ("example" in body) == (kind == "application/json"), facts["operationId"]
         for parameter in facts.get("parameters", ()):
