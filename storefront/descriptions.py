@@ -362,7 +362,9 @@ OPERATIONS: dict[str, Told] = {
     ),
     "get-bank-account-detail": Told("Read a bank account", "The number is masked. " + _OWN),
     "update-bank-account": Told("Change a bank account", "Another number needs to be verified again.", _BANK),
-    "delete-bank-account": Told("Delete a bank account", "The newest of the others of its kind becomes the default in its place."),
+    "delete-bank-account": Told(
+        "Delete a bank account", "The newest of the others of its kind becomes the default in its place."
+    ),
     "verify-bank-account": Told(
         "Have a bank account verified",
         "Asks the bank who holds it. Rationed, for each try may cost money.",

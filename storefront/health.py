@@ -240,7 +240,8 @@ def _room() -> Component:
 
 
 def _settings() -> Component:
-    messages = checks.run_checks(include_deployment_checks=not settings.DEBUG)
+    found = checks.run_checks(include_deployment_checks=not settings.DEBUG)
+    messages = [message for message in found if not message.is_silenced()]
     errors = [str(message) for message in messages if message.is_serious()]
     detail = {"errors": errors, "warnings": len(messages) - len(errors), "debug": settings.DEBUG}
     return Component("settings", DOWN if errors else OK, detail=detail)

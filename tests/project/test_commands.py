@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import checks
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -99,6 +100,15 @@ def test_doctor_reports_each_dependency(capsys: Any) -> None:
     queues = [component for name, component in names.items() if name.startswith("queue ")]
     assert queues
     assert all({"pending", "dead", "oldest_due_seconds"} <= set(queue["detail"]) for queue in queues)
+
+
+def test_doctor_counts_no_checks_that_are_silenced(capsys: Any, monkeypatch: Any, settings: Any) -> None:
+    settings.SILENCED_SYSTEM_CHECKS = ["shop.W001"]
+    found = [checks.Warning("Known.", id="shop.W001"), checks.Warning("New.", id="shop.W002")]
+    monkeypatch.setattr(checks, "run_checks", lambda **_: found)
+    (component,) = [row for row in run(capsys, "doctor")["components"] if row["name"] == "settings"]
+    assert component["detail"]["warnings"] == 1
+    assert component["detail"]["errors"] == []
 
 
 def test_doctor_fails_when_something_required_is_down(capsys: Any, monkeypatch: Any) -> None:
