@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery import Celery
+from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from storefront import outbox, services
 
@@ -83,3 +87,14 @@ def test_waking_before_the_start_and_an_unknown_queue_do_no_harm(
     first = drainer._thread
     drainer.start()
     assert drainer._thread is first
+
+
+def test_to_wake_a_worker_never_waits_for_a_broker_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is committed by then and the sweep finds it, so whoever asked for a code need not wait for a retry."""
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda seconds: pytest.fail("waited"))
+    with socket.socket() as nobody:  # has the port, and listens to no call
+        nobody.bind(("127.0.0.1", 0))
+        app = Celery(broker=f"redis://127.0.0.1:{nobody.getsockname()[1]}/0", set_as_current=False)
+        app.conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+        with pytest.raises(OperationalError):
+            app.send_task("storefront.drain", retry=False, ignore_result=True)
