@@ -106,6 +106,7 @@ def test_doctor_counts_no_checks_that_are_silenced(capsys: Any, monkeypatch: Any
     settings.SILENCED_SYSTEM_CHECKS = ["shop.W001"]
     found = [checks.Warning("Known.", id="shop.W001"), checks.Warning("New.", id="shop.W002")]
     monkeypatch.setattr(checks, "run_checks", lambda **_: found)
+    services.beat(name="worker")
     (component,) = [row for row in run(capsys, "doctor")["components"] if row["name"] == "settings"]
     assert component["detail"]["warnings"] == 1
     assert component["detail"]["errors"] == []
