@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from storefront import events
 from storefront.models import CustomerGroup, Store
@@ -237,7 +237,7 @@ def recount_categories(*, store: Store, category_ids: Collection[str] | None = N
             above = parents[above]
     if wanted:
         locked = list(
-            Category.objects.select_for_update()
+            Category.objects.select_for_update(no_key=True)  # whoever places a product in one need not wait
             .filter(store=store, pk__in=wanted)
             .order_by("pk")
             .values_list("pk", flat=True)
@@ -278,12 +278,31 @@ def category_changed(*, store: Store, category_id: str) -> None:
 
     What the API shows of categories is read live, so nothing is published anew.
     """
+    ids = _in_branch(store, category_id).values_list("pk", flat=True)
+    events.send("catalog.published", store=store, product_ids=list(ids))
+
+
+@transaction.atomic
+def lock_branch(*, store: Store, category_id: str) -> list[str]:
+    """Locks the products in a category and below it, then all categories, and returns the ids of the products.
+
+    For whoever is about to change or delete a category, before anything else: publishing locks in this order, and
+    counting afterwards locks other categories too, so each would come to wait for the other.
+    """
+    products = _in_branch(store, category_id).select_for_update(no_key=True).order_by("pk")
+    ids = list(products.values_list("pk", flat=True))
+    list(Category.objects.select_for_update(no_key=True).filter(store=store).order_by("pk").values_list("pk"))
+    return ids
+
+
+def _in_branch(store: Store, category_id: str) -> QuerySet[Product]:
+    """The products in a category and below it; asks for the tree."""
     parents = dict(Category.objects.filter(store=store).values_list("pk", "parent_id"))
     below = {category_id}
     while found := {pk for pk, parent in parents.items() if parent in below and pk not in below}:
         below |= found
-    ids = Product.objects.filter(store=store, placings__category__in=below).values_list("pk", flat=True).distinct()
-    events.send("catalog.published", store=store, product_ids=list(ids))
+    placings = ProductCategory.objects.filter(store=store, category__in=below)
+    return Product.objects.filter(store=store, pk__in=placings.values("product"))
 
 
 @transaction.atomic

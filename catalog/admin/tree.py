@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from storefront.admin_base import BooleanFilter, ChoicesFilter, StoreModelAdmin, StoreTabularInline, display, site
 
 from .. import selectors, services
-from ..models import Attribute, AttributeChoice, Brand, Category, Product, ProductCategory
+from ..models import Attribute, AttributeChoice, Brand, Category, Product
 
 
 @site.admin_for(Category)
@@ -67,15 +67,23 @@ class CategoryAdmin(StoreModelAdmin):
             row.name,
         )
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """What is about to be saved or deleted comes locked, with its products."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None and request.method == "POST":
+            services.lock_branch(store=found.store, category_id=found.pk)
+        return found
+
     def save_model(self, request: HttpRequest, obj: Category, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         services.recount_categories(store=obj.store)
         if change and {"name", "slug", "parent", "active"} & set(form.changed_data):
             services.category_changed(store=obj.store, category_id=obj.pk)
 
+    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Category) -> None:
         store = obj.store
-        placed = list(ProductCategory.objects.filter(category=obj).values_list("product_id", flat=True))
+        placed = services.lock_branch(store=store, category_id=obj.pk)
         super().delete_model(request, obj)
         services.publish(store=store, product_ids=placed, recount=False)
         services.recount_categories(store=store)

@@ -405,6 +405,27 @@ def test_renaming_a_choice_reaches_the_shop(store: Any, staff: Client, get: Any)
     assert shown["variants"][0]["name"] == "Small"
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks the whole database")
+@pytest.mark.parametrize("what", ["change", "delete"])
+def test_a_category_is_locked_after_its_products_as_publishing_does(store: Any, staff: Client, what: str) -> None:
+    """In any other order, staff and whoever publishes at that moment would wait for each other."""
+    tea = make_category(store, "Tea")
+    make_product(store, categories=(make_category(store, "Green", tea),))
+    category = tea if what == "change" else Category.objects.get(name="Green")
+    address = f"{SHOP}/category/{category.pk}"
+    sent = fields_of(staff.get(f"{address}/change/")) | {"name": "Teas", "metadata": "{}", "post": "yes"}
+    with CaptureQueriesContext(connection) as caught:
+        assert staff.post(f"{address}/{what}/", sent).status_code == 302
+    statements = [query["sql"] for query in caught.captured_queries]
+    tables = ('"storefront_catalog_product"', '"storefront_catalog_category"')
+    changes = [
+        sql for sql in statements if sql.startswith(tuple(f"{verb} {tables[1]}" for verb in ("UPDATE", "DELETE FROM")))
+    ]
+    locks = [sql for sql in statements if sql.endswith("FOR NO KEY UPDATE") and "SELECT" in sql]
+    assert [table in sql.partition(" FROM ")[2][:40] for table, sql in zip(tables, locks, strict=False)] == [True, True]
+    assert statements.index(locks[1]) < statements.index(changes[0])
+
+
 def test_moving_a_category_counts_both_branches_anew(store: Any, staff: Client) -> None:
     tea, cups = make_category(store, "Tea"), make_category(store, "Cups")
     green = make_category(store, "Green", tea)
