@@ -48,7 +48,7 @@ class CartViewSet(_CartViews):
             store=self.store,
             caller=caller,
             route="create-cart",
-            key=request.headers.get("Idempotency-Key"),
+            key=request.META.get("HTTP_IDEMPOTENCY_KEY"),
             body=request.data,
             call=partial(self._create, self.read(request)),
         )

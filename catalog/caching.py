@@ -63,7 +63,8 @@ def _tag(view: Any, request: Request) -> str:
         origin.current(),
         promotions.version(store=store),
         get_language() or "",
-        request.get_full_path(),
+        request.META.get("QUERY_STRING", ""),
+        request._request.path,
     )
     return f'W/"{hashlib.blake2b(chr(31).join(parts).encode(), digest_size=12).hexdigest()}"'
 

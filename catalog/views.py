@@ -47,7 +47,7 @@ class CatalogViewSet(StoreViewSet):
 
     def with_lots(self, request: Request, writer: serializers.Writer, ids: Iterable[str]) -> serializers.Writer:
         """The same, which also writes the lots of these skus where the request asks for the inventory."""
-        if query.flag(request.query_params, "inventory"):
+        if request.META.get("QUERY_STRING") and query.flag(request.query_params, "inventory"):
             writer.lots = selectors.lots(store=self.store, variant_ids=sorted(set(ids)))
         return writer
 

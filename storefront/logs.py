@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 _PHONE = re.compile(r"\+?\d[\d \-]{7,}\d")
+_SHORTEST_PHONE = 9  # characters of _PHONE
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|pk_[\w-]{8,}")
 
@@ -23,7 +24,7 @@ def masked(text: str) -> str:
         text = _TOKEN.sub("[token]", text)
     if "@" in text:
         text = _EMAIL.sub("[e-mail]", text)
-    return _PHONE.sub("[number]", text)
+    return _PHONE.sub("[number]", text) if len(text) >= _SHORTEST_PHONE else text
 
 
 def mask_event(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -63,7 +63,9 @@ class StorefrontMiddleware:
 
     def _in_language(self, request: HttpRequest) -> HttpResponse:
         before = translation.get_language()
-        languages.speak(languages.asked(request) or settings.LANGUAGE_CODE)
+        language = languages.asked(request) or settings.LANGUAGE_CODE
+        if language != before:
+            translation.activate(language)
         try:
             return self._api(request)
         finally:

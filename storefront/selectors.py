@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
@@ -75,10 +75,11 @@ _channels: ShortMemory[dict[str, str]] = ShortMemory(size=1024, seconds=lambda: 
 
 def store(store_id: str) -> Store:
     """The active store of that id; none or one query. Raises StoreNotFound. Treat it as read-only: it is shared."""
-    found = _stores.get(store_id) or Store.objects.filter(pk=store_id, active=True).first()
+    known = _stores.get(store_id)
+    found = known or Store.objects.filter(pk=store_id, active=True).first()
     if found is None or not scope.sees(store_id):
         raise StoreNotFound
-    return found if _stores.get(store_id) is found else _stores.put(store_id, found)
+    return known or _stores.put(store_id, found)
 
 
 def key_holder(*, store: Store, raw_key: str) -> KeyHolder:
@@ -124,7 +125,11 @@ def groups(*, store: Store) -> dict[str, CustomerGroup]:
 
 
 def default_group(*, store: Store) -> CustomerGroup | None:
-    return next((group for group in groups(store=store).values() if group.is_default), None)
+    return _default(groups(store=store))
+
+
+def _default(known: Mapping[str, CustomerGroup]) -> CustomerGroup | None:
+    return next((group for group in known.values() if group.is_default), None)
 
 
 def price_group_ids(*, store: Store, asked: str | None) -> tuple[str, ...]:
@@ -133,7 +138,7 @@ def price_group_ids(*, store: Store, asked: str | None) -> tuple[str, ...]:
     A product with a price in neither takes its highest price (contract, section 7).
     """
     known = groups(store=store)
-    default = default_group(store=store)
+    default = _default(known)
     wanted = [asked] if asked in known else []
     if default is not None and default.pk not in wanted:
         wanted.append(default.pk)
