@@ -24,6 +24,7 @@ from benchmarks.jobs import JOBS, Job
 from benchmarks.measure import Figures, one_round, summary
 from benchmarks.servers import BASELINE, OURS, Server
 from benchmarks.shop import Shop, Statements
+from config.server import THREADS
 
 CLIENTS = (1, 8, 32)
 TARGET = 4.0  # times the processor time of the hand-written application
@@ -103,7 +104,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds for each job, number of clients and application (5)")
     parser.add_argument("--scale", type=float, help="requests of a round, as a multiple of the usual number (1.0)")
     parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS, help="numbers of connections (1 8 32)")
-    parser.add_argument("--threads", type=int, default=4, help="threads of each server (4)")
+    parser.add_argument("--threads", type=int, default=THREADS, help=f"threads of each server ({THREADS})")
     parser.add_argument("--only", nargs="+", choices=[job.key for job in JOBS], help="these jobs only")
     parser.add_argument("--products", type=int, default=shop.PRODUCTS, help=f"size of the shop ({shop.PRODUCTS})")
     parser.add_argument("--template", default="", help="a PostgreSQL database to copy, with a shop of that size in it")
@@ -117,6 +118,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--redis-url", default=os.environ.get("BENCH_REDIS_URL", ""), help="a Redis server, if any")
     asked = parser.parse_args()
+    if asked.document and asked.only:
+        parser.error("--document takes the figures of all jobs, for they take the place of all.")
     asked.rounds = asked.rounds or (2 if asked.quick else 5)
     asked.scale = asked.scale or (0.2 if asked.quick else 1.0)
     if asked.json:

@@ -31,9 +31,9 @@ def section(report: Mapping[str, Any]) -> str:
     beside = " and Redis" if report["redis"] else ""
     said = (
         f"{NAMES[report['database']]}{beside}, {report['made_at'][:10]}, Python {report['python']}, {report['rounds']} "
-        f"rounds at {report['scale']:g} of the usual number of requests, {report['processors']} cores, load average "
-        f"{first:.1f} before the run and {last:.1f} after it. Memory of the server afterwards: "
-        f"{ours:.0f} / {baseline:.0f} MiB."
+        f"rounds at {report['scale']:g} of the usual number of requests, {report['threads']} threads, "
+        f"{report['processors']} cores, load average {first:.1f} before the run and {last:.1f} after it. "
+        f"Memory of the server afterwards: {ours:.0f} / {baseline:.0f} MiB."
     )
     rows = [_row(job, figures) for job in report["results"] for figures in job["by_clients"]]
     return "\n".join([said, "", _HEAD, *rows])

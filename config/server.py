@@ -14,6 +14,7 @@ from typing import Any
 from config import processes
 
 WORKER_STOP_SECONDS = 5
+THREADS = 8  # of each process, unless WEB_THREADS says otherwise
 CONNECTIONS = 8192  # of one worker at once; those that say nothing cost a few KiB each and no thread
 OTHER_FILES = 512
 

@@ -33,7 +33,8 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=os.environ.get("HOST_ADDRESS", "127.0.0.1"))
         parser.add_argument("--port", type=_port, default=os.environ.get("PORT") or "8000", help="PORT, or 8000")
         parser.add_argument("--workers", type=int, default=os.environ.get("WEB_WORKERS") or None, help="web processes")
-        parser.add_argument("--threads", type=int, default=os.environ.get("WEB_THREADS") or "8", help="of each process")
+        threads = os.environ.get("WEB_THREADS") or server.THREADS
+        parser.add_argument("--threads", type=int, default=threads, help="of each process")
         parser.add_argument("--no-demo", action="store_true", help="leave the demo store alone")
 
     def handle(self, *, host: str, port: int, workers: int | None, threads: int, no_demo: bool, **_: Any) -> None:
