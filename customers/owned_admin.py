@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -147,7 +148,11 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     @display(description=_("History"))
     def history(self, row: Document) -> Any:
         events = DocumentEvent.objects.filter(store_id=row.store_id, document_id=row.pk)
-        lines = [f"{event.created_at:%Y-%m-%d %H:%M} {event.get_kind_display()} {event.reason}" for event in events]
+        lines = [
+            f"{date_format(timezone.localtime(event.created_at), 'DATETIME_FORMAT')}: "
+            f"{event.get_kind_display()}{': ' if event.reason else ''}{event.reason}"
+            for event in events
+        ]
         return "\n".join(lines) or "–"
 
     def has_judge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -164,6 +169,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
             waiting = waiting.filter(store_id=store_id)
         row = waiting.order_by("created_at", "pk").first()
         if row is not None:
+            self.tell(request, _("This is the one that has waited longest."), tone="info")
             return HttpResponseRedirect(_address(row))
         self.tell(request, _("No document waits for a decision."), tone="info")
         return HttpResponseRedirect(reverse(f"{site.name}:storefront_customers_document_changelist"))
@@ -199,7 +205,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
         row = self._judged(request, object_id)
         if request.method == "POST":
             if self._approve(request, row):
-                self.tell(request, _("The document is approved."))
+                self.tell(request, _("%(document)s is approved.") % {"document": row})
                 return self._next(request, row.store_id)
             self.tell(request, _("Only submitted documents can be approved."), tone="error")
             return HttpResponseRedirect(_address(row))
@@ -226,7 +232,7 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
             except DomainError:
                 self.tell(request, _("This document is rejected or expired already."), tone="error")
             else:
-                self.tell(request, _("The document is rejected."))
+                self.tell(request, _("%(document)s is rejected.") % {"document": row})
                 return self._next(request, row.store_id)
             return HttpResponseRedirect(_address(row))
         return site.confirm(

@@ -10,7 +10,8 @@ from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -156,7 +157,7 @@ def _ledger(account: Account | None, store: Store, facts: list[tuple[Any, Any]])
         headers=(_("When"), _("What"), _("Amount"), _("Order"), _("Remarks"), _("By"), _("Expires")),
         rows=[
             (
-                change_link(entry, entry.created_at.strftime("%Y-%m-%d %H:%M")),
+                change_link(entry, date_format(timezone.localtime(entry.created_at), "j M Y, H:i")),
                 entry.get_kind_display(),
                 shown(store, account.kind, entry.amount),
                 entry.reference or "–",

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from storefront.admin_base import (
+    FileWidget,
     SelectManyWidget,
     StoreStackedInline,
     StoreTabularInline,
@@ -110,7 +111,7 @@ class VariantInline(StoreTabularInline):
 
 
 class ImageForm(forms.ModelForm):  # type: ignore[type-arg]
-    upload = forms.FileField(label=_("File"), required=False)
+    upload = forms.FileField(label=_("File"), required=False, widget=FileWidget)
     url = forms.URLField(label=_("Address"), max_length=500, required=False, assume_scheme="https", widget=TextWidget)
     picture: images.Picture | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta, tzinfo
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin.utils import unquote
@@ -12,7 +12,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -232,10 +231,7 @@ class OfferAdmin(StoreModelAdmin):
             (gettext_lazy("Who may have it"), {"fields": who, "classes": ["sf-audience"]}),
             (
                 gettext_lazy("When, and together with what"),
-                {
-                    "fields": ["starts_at", "expires_at", ("priority", "combinable")],
-                    "description": _("Times are those of %(zone)s.") % {"zone": timezone.get_current_timezone_name()},
-                },
+                {"fields": ["starts_at", "expires_at", ("priority", "combinable")]},
             ),
         ]
         return _without_hidden_store(super(), request, obj, fieldsets)
@@ -269,25 +265,14 @@ class OfferAdmin(StoreModelAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        """What services refuse comes back in the form, at its field or row. Moments are read and shown as the store's
-        clocks have them."""
-        with timezone.override(self._zone(request, object_id)):
-            try:
-                response = super().changeform_view(request, object_id, form_url, extra_context)
-            except DomainError as error:
-                if request.method != "POST":
-                    raise
-                request._offer_refusal = error  # type: ignore[attr-defined]
-                response = super().changeform_view(request, object_id, form_url, extra_context)
-            return response.render() if isinstance(response, TemplateResponse) else response
-
-    def _zone(self, request: HttpRequest, object_id: str | None) -> tzinfo:
-        if object_id is None:
-            store = _asked_store(request)
-        else:
-            offer = Offer.objects.filter(pk=unquote(object_id)).select_related("store").first()
-            store = offer.store if offer is not None else None
-        return store.zone if store is not None else timezone.get_current_timezone()
+        """What services refuse comes back in the form, at its field or row."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            if request.method != "POST":
+                raise
+            request._offer_refusal = error  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Offer, form: Any, change: bool) -> None:
         if change and form.is_as_it_was:

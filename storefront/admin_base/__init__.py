@@ -47,6 +47,7 @@ from storefront.admin_base.pages import BoundedPaginator, StoreModelAdmin
 from storefront.admin_base.widgets import (
     INPUT_CLASS,
     CheckboxesWidget,
+    FileWidget,
     JsonWidget,
     PasswordWidget,
     SelectManyWidget,
@@ -71,6 +72,7 @@ __all__ = [
     "DateRangeFilter",
     "DialogForm",
     "DropdownFilter",
+    "FileWidget",
     "JsonWidget",
     "MultipleChoicesFilter",
     "NumberRangeFilter",

@@ -20,6 +20,7 @@ from django.http import (
 )
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -170,16 +171,18 @@ class StoreAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         return super().has_permission(request) and access.second_factor_done(request)
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """Around every page: limits it to the stores that the member of staff sees, and says why something is refused.
+        """Around every page: limits it to the stores that the member of staff sees, sets their clocks, and says why
+        something is refused.
 
         The answer is rendered inside, so that queries of templates are limited as well, and of a download each part.
         """
 
         def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            from storefront.admin_base import clocks
             from storefront.staff import stores
 
             seen = stores.seen_by(request.user)
-            with scope.limited_to(seen):
+            with scope.limited_to(seen), timezone.override(clocks.of_page(request)):
                 try:
                     answer: HttpResponseBase = view(request, *args, **kwargs)
                 except DomainError as error:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 from django.http import HttpRequest
 
+from storefront.admin_base import clocks
 from storefront.admin_base.widgets import JsonWidget
 from storefront.models import Store
 
@@ -34,6 +35,8 @@ class StoreOptions:
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, models.URLField):
             kwargs.setdefault("assume_scheme", "https")
+        if isinstance(db_field, models.DateTimeField):
+            kwargs.setdefault("help_text", f"{db_field.help_text} {clocks.hint(request)}".strip())
         return super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
 
 

@@ -19,10 +19,12 @@ from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin as ThemeModelAdmin
 
 from storefront import panels, privacy
+from storefront.admin_base import clocks
 from storefront.admin_base.filters import RelatedFilter
 from storefront.admin_base.forms import with_store
 from storefront.admin_base.options import StoreOptions
 from storefront.admin_base.rows import field_of, has_store, store_id_of, stores_seen
+from storefront.models import Store
 from storefront.staff import trail
 
 
@@ -64,7 +66,20 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         shown = list(super().get_list_display(request))
         if has_store(self.model) and "store" not in shown and len(stores_seen(request)) > 1:
             shown.append("store")
+        if has_store(self.model) and clocks.differ(request):
+            return [clocks.moment(self._moment(name)) if self._moment(name) else name for name in shown]
         return shown
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Sequence[Any]) -> Any:
+        """Columns that `get_list_display` put in place of fields are links as these are."""
+        links = super().get_list_display_links(request, list_display)
+        if links is None:
+            return None
+        return [name for name in list_display if name in links or getattr(name, "__name__", None) in links]
+
+    def _moment(self, name: Any) -> Any:
+        field = field_of(self.model, name) if isinstance(name, str) else None
+        return field if isinstance(field, models.DateTimeField) else None
 
     def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
         filters = list(super().get_list_filter(request))
@@ -132,6 +147,13 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         super().save_formset(request, form, formset, change)
 
     # -- pages --
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row; the page goes by the clocks of its store from here on."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            clocks.follow(request, row if isinstance(row, Store) else getattr(row, "store", None))
+        return row
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -140,6 +162,8 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         extra = dict(extra_context or {})
+        if object_id is None and has_store(self.model) and request.POST.get("store"):
+            clocks.follow(request, Store.objects.filter(pk=request.POST["store"].replace("\x00", "")[:64]).first())
         if object_id is not None and request.method == "GET":
             row = self.get_object(request, unquote(object_id))
             if row is not None and self.has_view_or_change_permission(request, row):

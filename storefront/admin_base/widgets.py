@@ -13,6 +13,7 @@ from unfold import forms as theme_forms
 from unfold.widgets import (
     BASE_INPUT_CLASSES,
     UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminFileFieldWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelect2Widget,
@@ -25,6 +26,7 @@ from unfold.widgets import (
 from storefront.admin_base.rows import field_of
 
 CheckboxesWidget = UnfoldAdminCheckboxSelectMultipleWidget
+FileWidget = UnfoldAdminFileFieldWidget
 PasswordWidget = UnfoldAdminPasswordWidget
 SelectWidget = UnfoldAdminSelectWidget
 SelectSearchWidget = UnfoldAdminSelect2Widget

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpRes
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
-from storefront.admin_base import SelectWidget, site
+from storefront.admin_base import FileWidget, SelectWidget, site
 from storefront.errors import DomainError
 from storefront.middleware import allow_uploads
 from storefront.models import Store
@@ -54,7 +54,7 @@ class UploadForm(forms.Form):
     store = forms.ModelChoiceField(
         label=_("Store"), queryset=Store.objects.none(), empty_label=None, widget=SelectWidget
     )
-    file = forms.FileField(label=_("CSV or JSON lines file"), help_text=_("Up to 64 MB, in UTF-8."))
+    file = forms.FileField(label=_("CSV or JSON lines file"), widget=FileWidget, help_text=_("Up to 64 MB, in UTF-8."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from storefront import files, pictures
-from storefront.admin_base import TextWidget
+from storefront.admin_base import FileWidget, TextWidget
 from storefront.errors import Invalid
 from storefront.ids import new_id
 from storefront.models import Store
@@ -47,7 +47,10 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("Where it differs from the store's name."),
     )
     logo = forms.FileField(
-        label=_("New logo"), required=False, help_text=_("JPEG, PNG or WebP; takes the place of the present one.")
+        label=_("New logo"),
+        required=False,
+        widget=FileWidget,
+        help_text=_("JPEG, PNG or WebP; takes the place of the present one."),
     )
     logo_url = forms.CharField(
         label=_("Address of the logo"), required=False, max_length=500, widget=TextWidget(), help_text=_("Empty: none.")
