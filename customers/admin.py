@@ -146,6 +146,7 @@ class CustomerAdmin(StoreModelAdmin):
     menu_order, icon = 15, "contacts"
     personal = True
     form = CustomerForm
+    customer_path = "pk"
     list_display = ("label", "kind", "group", "created_at")
     list_filter = (KindFilter, ("group", RelatedFilter), ("created_at", DateRangeFilter))
     search_fields = ("=id",)
@@ -154,11 +155,11 @@ class CustomerAdmin(StoreModelAdmin):
     )
     ordering = ("-created_at", "-pk")
     fieldsets = (
-        (None, {"fields": ("store", "id", "group")}),
+        (None, {"fields": ("store", "label", "id", "group")}),
         (_("Business"), {"fields": ("business_name", "business_type", ("pan_number", "gstin"), "registered_address")}),
         (_("More"), {"fields": ("metadata", ("created_at", "modified_at"), "erased_at", "merged_into")}),
     )
-    readonly_fields = ("id", "pan_number", "gstin", "registered_address", "erased_at", "merged_into")
+    readonly_fields = ("label", "id", "pan_number", "gstin", "registered_address", "erased_at", "merged_into")
     actions_list = ("export_list",)
     actions_detail = ("note", "invite", "export_data", "merge", "erase")
 
@@ -337,7 +338,7 @@ class CustomerAdmin(StoreModelAdmin):
         listed = ", ".join(f"{what}: {count}" for what, count in moving.items()) or _("nothing")
         return site.confirm(
             request,
-            title=_("Merge %(customer)s into another") % {"customer": row},
+            title=_("Merge %(customer)s into another") % {"customer": self.label(row)},
             text=_("This cannot be undone. What moves: %(listed)s. This customer's users are logged out.")
             % {"listed": listed},
             button=_("Merge for good"),
@@ -389,7 +390,7 @@ class CustomerAdmin(StoreModelAdmin):
 
     @display(description=_("Customer"))
     def label(self, customer: Customer) -> str:
-        return str(customer)
+        return str(customer) if customer.business else self.known_as(customer)
 
     @display(description=_("PAN"))
     def pan_number(self, customer: Customer) -> str:

@@ -68,7 +68,16 @@ class AddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Addresses appear here when customers enter them.")
     menu_order, icon = 20, "home_pin"
     personal = True
-    list_display = ("label", "customer", "city", "state", "is_default_billing", "is_default_shipping", "created_at")
+    customer_path = "customer_id"
+    list_display = (
+        "label",
+        "customer_name",
+        "city",
+        "state",
+        "is_default_billing",
+        "is_default_shipping",
+        "created_at",
+    )
     list_filter = (("is_default_shipping", BooleanFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=pincode", "=phone", "=email")
     search_help_text = _("A customer's whole id, a postal code, phone or e-mail address")
@@ -105,7 +114,8 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Documents that customers hand in wait here for a decision.")
     menu_order, icon = 30, "description"
     personal = True
-    list_display = ("type", "customer", "number_hint", "state", "has_file", "expires_at", "created_at")
+    customer_path = "customer_id"
+    list_display = ("type", "customer_name", "number_hint", "state", "has_file", "expires_at", "created_at")
     list_filter = (("status", ChoicesFilter), ("type", RelatedFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=id")
     search_help_text = _("The whole id of a customer or document")
@@ -114,11 +124,11 @@ class DocumentAdmin(ReadOnlyAdmin, StoreModelAdmin):
     actions_list = ("review",)
     actions_detail = ("download", "approve_one", "reject_one")
     fieldsets = (
-        (None, {"fields": ("type", "customer", "number", "note", "state", "shown_file")}),
+        (None, {"fields": ("type", "customer_name", "number", "note", "state", "shown_file")}),
         (_("Decision"), {"fields": ("is_automatic", "verified_at", "expires_at", "modified_reason")}),
         (_("Record"), {"fields": (("created_by", "modified_by"), "history", ("created_at", "modified_at"))}),
     )
-    readonly_fields = ("number", "state", "shown_file", "history")
+    readonly_fields = ("customer_name", "number", "state", "shown_file", "history")
 
     @display(
         description=_("State"),
@@ -259,16 +269,17 @@ class BankAccountAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Bank accounts appear here when customers enter them.")
     menu_order, icon = 35, "account_balance"
     personal = True
-    list_display = ("bank_name", "customer", "shown_number", "type", "check_state", "is_default", "created_at")
+    customer_path = "customer_id"
+    list_display = ("bank_name", "customer_name", "shown_number", "type", "check_state", "is_default", "created_at")
     list_filter = (("type", ChoicesFilter), ("check_state", ChoicesFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=ifsc_code", "=last4")
     search_help_text = _("A customer's whole id, an IFSC, or the last four digits")
     ordering = ("-created_at", "-pk")
     fields = (
-        "customer", "type", "account_name", "shown_number", "ifsc_code", "bank_name", "provider", "is_default",
+        "customer_name", "type", "account_name", "shown_number", "ifsc_code", "bank_name", "provider", "is_default",
         "check_state", "verified_at", "created_at", "modified_at",
     )  # fmt: skip
-    readonly_fields = ("shown_number",)
+    readonly_fields = ("customer_name", "shown_number")
 
     @display(description=_("Number"), ordering="last4")
     def shown_number(self, row: BankAccount) -> str:
@@ -376,14 +387,16 @@ class InvitationAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Invitations to a customer's account appear here.")
     menu_order, icon = 45, "forward_to_inbox"
     personal = True
-    list_display = (masked_column("contact", title=_("Contact")), "customer", "state", "expires_at", "created_at")
+    customer_path = "customer_id"
+    list_display = (masked_column("contact", title=_("Contact")), "customer_name", "state", "expires_at", "created_at")
     list_filter = (("state", ChoicesFilter), ("created_at", DateRangeFilter))
     search_fields = ("=customer__id", "=contact")
     search_help_text = _("A customer's whole id, or a whole contact")
     ordering = ("-created_at", "-pk")
     actions = ("withdraw",)
+    readonly_fields = ("customer_name",)
     fields = (
-        "customer",
+        "customer_name",
         "contact",
         "state",
         "invited_by",

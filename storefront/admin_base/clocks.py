@@ -25,26 +25,20 @@ CHOSEN_BY = ("store", "store__id__exact")  # of the dashboard and pages of apps;
 def of_page(request: HttpRequest) -> tzinfo:
     """That of the store which the address names or which is the only one, or of all stores seen; else the site's.
 
-    One query, which other parts of the page need anyway; one or two more where there are several stores.
+    One query, whose answer other parts of the page use as well.
     """
     seen = stores_seen(request)
     named = next((request.GET[name] for name in CHOSEN_BY if request.GET.get(name)), "")
-    if len(seen) > 1 and named:
-        chosen = Store.objects.filter(pk=named.replace("\x00", "")[:64]).first()
-        if chosen is not None:
-            request._clocks_chosen = True  # type: ignore[attr-defined]
-            return chosen.zone
+    chosen = next((store for store in seen if store.pk == named), None)
+    if chosen is not None:
+        request._clocks_chosen = True  # type: ignore[attr-defined]
+        return chosen.zone
     return seen[0].zone if seen and not differ(request) else timezone.get_default_timezone()
 
 
 def differ(request: HttpRequest) -> bool:
-    """Whether the stores that these staff see have not all the same time zone; read once a request."""
-    found: bool | None = getattr(request, "_clocks_differ", None)
-    if found is None:
-        seen = stores_seen(request)
-        found = len(seen) > 1 and Store.objects.exclude(time_zone=seen[0].time_zone).exists()
-        request._clocks_differ = found  # type: ignore[attr-defined]
-    return found
+    """Whether the stores that these staff see have not all the same time zone."""
+    return len({store.time_zone for store in stores_seen(request)}) > 1
 
 
 def follow(request: HttpRequest, store: Store | None) -> None:

@@ -15,11 +15,13 @@ from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin as ThemeModelAdmin
+from unfold.views import ChangeList as ThemeChangeList
 
 from storefront import panels, privacy
-from storefront.admin_base import clocks
+from storefront.admin_base import clocks, people
+from storefront.admin_base.decorators import display
 from storefront.admin_base.filters import RelatedFilter
 from storefront.admin_base.forms import with_store
 from storefront.admin_base.options import StoreOptions
@@ -39,6 +41,13 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         if not isinstance(rows, models.QuerySet):
             return len(rows)
         return int(rows.order_by()[: self.limit].count())
+
+
+class _List(ThemeChangeList):  # type: ignore[misc]
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if self.model_admin.customer_path:
+            people.introduce(request, self.result_list, self.model_admin.customer_path)
 
 
 class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
@@ -61,7 +70,19 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
     personal = False  # whether it shows personal data: then reads and changes are written down, and logs hold ids only
     change_form_outer_after_template = "storefront/staff/panels.html"
 
+    customer_path = ""  # from a row to the id of its customer, for `customer_name` and `known_as`
+
     # -- lists --
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return _List
+
+    def known_as(self, row: Any) -> str:
+        return people.known_as(row, self.customer_path)
+
+    @display(description=gettext_lazy("Customer"))
+    def customer_name(self, row: Any) -> str:
+        return people.customer_link(row, self.customer_path)
+
     def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
         shown = list(super().get_list_display(request))
         if has_store(self.model) and "store" not in shown and len(stores_seen(request)) > 1:
@@ -152,6 +173,8 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         row = super().get_object(request, object_id, from_field)
         if row is not None:
             clocks.follow(request, row if isinstance(row, Store) else getattr(row, "store", None))
+            if self.customer_path:
+                people.introduce(request, [row], self.customer_path)
         return row
 
     def changeform_view(

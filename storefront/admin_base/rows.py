@@ -10,6 +10,8 @@ from django.http import HttpRequest
 
 from storefront.models import Store
 
+MOST_STORES = 200
+
 
 def field_of(model: type[models.Model], name: str) -> models.Field[Any, Any] | None:
     try:
@@ -29,9 +31,9 @@ def store_id_of(row: Any) -> str | None:
 
 
 def stores_seen(request: HttpRequest) -> list[Store]:
-    """Up to two stores, read once a request: enough to know whether there is a choice."""
+    """Up to 200 stores by their ids, read once a request: whether there is a choice, and whose clocks pages go by."""
     found: list[Store] | None = getattr(request, "_stores_of_staff", None)
     if found is None:
-        found = list(Store.objects.order_by("pk")[:2])
+        found = list(Store.objects.order_by("pk")[:MOST_STORES])
         request._stores_of_staff = found  # type: ignore[attr-defined]
     return found

@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from carts.models import Cart
+from customers.models import Document, DocumentEvent
 from storefront.models import ApiKey, Channel, Store
 from storefront.staff import stores
 from tests.admin.rows import MAKERS
-from wallets.models import Entry
+from wallets.models import CreditAccount, Entry
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +84,22 @@ def test_a_list_of_stores_with_different_clocks_shows_each_row_by_its_own_and_sa
 def test_the_page_of_a_row_goes_by_the_clock_of_its_store(staff, store, berlin):
     assert "March 5, 2031, 1:45 a.m." in _text(staff, _page(_cart(store)))
     assert "March 4, 2031, 9:15 p.m." in _text(staff, _page(_cart(berlin, 1)))
+
+
+def test_the_history_of_a_document_goes_by_the_clock_of_its_store(staff, store):
+    document = MAKERS[Document](store, 0)
+    DocumentEvent.objects.update(created_at=MOMENT)
+    text = _text(staff, _page(document))
+    assert "March 5, 2031, 1:45 a.m.: Submitted" in text
+    assert "20:15" not in text
+
+
+def test_the_ledger_on_a_customer_s_page_goes_by_the_clock_of_the_store(staff, store):
+    account = MAKERS[CreditAccount](store, 0)
+    Entry.objects.update(created_at=MOMENT)
+    text = _text(staff, reverse("admin:storefront_customers_customer_change", args=[account.customer_id]))
+    assert "5 Mar 2031, 01:45" in text
+    assert "20:15" not in text
 
 
 def test_columns_that_lead_to_a_row_do_so_with_several_clocks(staff, store, berlin):

@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.apps import apps
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from storefront.admin_base import SwitchWidget, TextWidget, change_link
+from storefront.admin_base import SwitchWidget, TextWidget
 from storefront.ids import new_id
 from storefront.models import Store
 
@@ -30,17 +29,6 @@ def shown(store: Store, kind: str, amount: Decimal) -> str:
     if kind == Account.Kind.POINTS:
         return str(number_format(amount, 0, force_grouping=True))
     return money(store, amount)
-
-
-def customer_link(customer_id: str) -> Any:
-    """A customer's page, where the customers are ours; no query."""
-    if not customer_id:
-        return "–"
-    if not apps.is_installed("customers"):
-        return customer_id
-    from customers.models import Customer
-
-    return change_link(Customer(pk=customer_id), customer_id)
 
 
 def end_of_day(day: date | None, store: Store) -> datetime | None:

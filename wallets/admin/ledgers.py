@@ -27,7 +27,7 @@ from storefront.models import Store
 
 from ..models import Account, CreditAccount, Entry, GiftCard, Member
 from ..services import credit
-from .common import MENU, CreditForm, customer_link, end_of_day, money, shown
+from .common import MENU, CreditForm, end_of_day, money, shown
 from .loyalty import adjust_points
 
 
@@ -37,14 +37,15 @@ class CreditAccountAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     empty_hint = _("Customers appear here once they have store credit; give it on a customer's page.")
     menu, menu_order, icon = MENU, 40, "account_balance_wallet"
+    customer_path = "customer_id"
     list_display = ("label", "shown_balance", "shown_held", "created_at")
     list_select_related = ("store",)
     list_filter = (("created_at", DateRangeFilter),)
     search_fields = ("=customer_id",)
     search_help_text = _("A customer's whole id. People are found under Users.")
     ordering = ("-created_at", "-pk")
-    fields = ("store", "customer", ("shown_balance", "shown_held"), "created_at")
-    readonly_fields = ("customer", "shown_balance", "shown_held")
+    fields = ("store", "customer_name", ("shown_balance", "shown_held"), "created_at")
+    readonly_fields = ("customer_name", "shown_balance", "shown_held")
     actions_detail = ("adjust",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -53,11 +54,7 @@ class CreditAccountAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     @display(description=_("Customer"), ordering="customer_id")
     def label(self, account: CreditAccount) -> Any:
-        return account.customer_id
-
-    @display(description=_("Customer"))
-    def customer(self, account: CreditAccount) -> Any:
-        return customer_link(account.customer_id)
+        return self.known_as(account)
 
     @display(description=_("Balance"), ordering="balance")
     def shown_balance(self, account: CreditAccount) -> str:
@@ -133,6 +130,7 @@ class EntryAdmin(ReadOnlyAdmin, StoreModelAdmin):
         "expires_at",
     )
     list_display_links = ("created_at",)
+    customer_path = "account.customer_id"
     list_select_related = ("account", "store")
     list_filter = (AccountFilter, ("kind", ChoicesFilter), ("created_at", DateRangeFilter))
     search_fields = ("=reference", "=owner", "=account__customer_id", "=account__id")
@@ -150,7 +148,7 @@ class EntryAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     @display(description=_("Account"))
     def whose(self, entry: Entry) -> Any:
-        return account_link(entry.account)
+        return account_link(entry.account, self.known_as(entry))
 
     @display(description=_("What"), ordering="kind")
     def shown_kind(self, entry: Entry) -> str:
@@ -165,9 +163,9 @@ class EntryAdmin(ReadOnlyAdmin, StoreModelAdmin):
         return shown(entry.store, entry.account.kind, entry.remaining)
 
 
-def account_link(account: Account) -> Any:
-    """The page of an account, with what it is; no query."""
-    text = f"{account.get_kind_display()} {account.customer_id}".strip()
+def account_link(account: Account, name: str) -> Any:
+    """The page of an account, with what it is and whose; no query."""
+    text = f"{account.get_kind_display()} {name}".strip()
     pages: dict[str, Any] = {
         Account.Kind.POINTS: Member(pk=account.pk),
         Account.Kind.CREDIT: CreditAccount(pk=account.pk),

@@ -28,7 +28,7 @@ from storefront.models import Store
 
 from ..models import Earning, Member, Programme, Tier
 from ..services import loyalty
-from .common import MENU, PointsForm, customer_link, money, shown
+from .common import MENU, PointsForm, money, shown
 
 
 class TierInline(StoreTabularInline):
@@ -68,25 +68,22 @@ class ProgrammeAdmin(StoreModelAdmin):
 class MemberAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Members appear here when they join the loyalty programme.")
     menu, menu_order, icon = MENU, 20, "card_membership"
-    list_display = ("membership_number", "customer", "shown_tier", "points", "held", "joined_at")
+    customer_path = "account.customer_id"
+    list_display = ("membership_number", "customer_name", "shown_tier", "points", "held", "joined_at")
     list_select_related = ("account", "tier", "store")
     list_filter = (("tier", RelatedFilter), ("joined_at", DateRangeFilter))
     search_fields = ("=membership_number", "=account__customer_id")
     search_help_text = _("A whole membership number, or a customer's id.")
     ordering = ("-joined_at", "-pk")
     fieldsets = (
-        (None, {"fields": ("store", ("membership_number", "customer"), ("shown_tier", "points", "held"))}),
+        (None, {"fields": ("store", ("membership_number", "customer_name"), ("shown_tier", "points", "held"))}),
         (_("Period"), {"fields": (("assigned_at", "resets_at"), "spent_before")}),
         (_("More"), {"fields": ("joined_at", "erased_at")}),
     )
-    readonly_fields = ("customer", "shown_tier", "points", "held", "spent_before", "joined_at", "assigned_at",
+    readonly_fields = ("customer_name", "shown_tier", "points", "held", "spent_before", "joined_at", "assigned_at",
                        "resets_at", "membership_number", "erased_at")  # fmt: skip
     actions = ("recalculate",)
     actions_detail = ("adjust",)
-
-    @display(description=_("Customer"), ordering="account__customer_id")
-    def customer(self, member: Member) -> Any:
-        return customer_link(member.account.customer_id)
 
     @display(description=_("Tier"), ordering="tier__threshold", label=True)
     def shown_tier(self, member: Member) -> str:
@@ -154,25 +151,25 @@ def adjust_points(request: HttpRequest, *, store: Store, customer_id: str, back:
 class EarningAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Points that orders earn appear here.")
     menu, menu_order, icon = MENU, 30, "hourglass_top"
-    list_display = ("label", "customer", "points", "points_back", "shown_spent", "state", "posts_at", "placed_at")
+    customer_path = "account.customer_id"
+    list_display = ("label", "customer_name", "points", "points_back", "shown_spent", "state", "posts_at", "placed_at")
     list_select_related = ("account", "store")
     list_filter = (("state", ChoicesFilter), ("placed_at", DateRangeFilter))
     search_fields = ("=reference", "=owner", "=account__customer_id")
     search_help_text = _("A whole order number, or a customer's id.")
     ordering = ("-placed_at", "-pk")
     fieldsets = (
-        (None, {"fields": ("store", ("label", "customer"), ("points", "points_back"), ("shown_spent", "shown_back"))}),
+        (
+            None,
+            {"fields": ("store", ("label", "customer_name"), ("points", "points_back"), ("shown_spent", "shown_back"))},
+        ),
         (_("Times"), {"fields": (("state", "placed_at", "posts_at"),)}),
     )
-    readonly_fields = ("label", "customer", "shown_spent", "shown_back")
+    readonly_fields = ("label", "customer_name", "shown_spent", "shown_back")
 
     @display(description=_("Order"), ordering="reference")
     def label(self, earning: Earning) -> str:
         return str(earning)
-
-    @display(description=_("Customer"))
-    def customer(self, earning: Earning) -> Any:
-        return customer_link(earning.account.customer_id)
 
     @display(description=_("Spent"), ordering="spent")
     def shown_spent(self, earning: Earning) -> str:
