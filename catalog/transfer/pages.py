@@ -44,8 +44,9 @@ def register() -> None:
             title=title,
             heading=_("Import products"),
             intro=_(
-                "Prices, stock and categories too: a row for each variant. Every row is checked first; nothing is "
-                "written before you say so."
+                "Prices, stock and categories too: a row for each variant. The file of an export has every column, so "
+                "take one as a pattern; only “product” must be there. Every row is checked first; nothing is written "
+                "before you say so."
             ),
             permissions=(PERMISSION,),
             menu="shop",
