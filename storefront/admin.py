@@ -86,7 +86,10 @@ class OrderWidget(forms.MultiWidget):
     template_name = "storefront/staff/order_widget.html"
 
     def __init__(self, choices: Sequence[tuple[str, Any]], attrs: dict[str, Any] | None = None) -> None:
-        places = {str(number): SelectWidget(choices=[("", "–"), *choices]) for number in range(1, len(choices) + 1)}
+        places = {
+            str(number): SelectWidget(attrs={"aria-label": f"{number}."}, choices=[("", "–"), *choices])
+            for number in range(1, len(choices) + 1)
+        }
         super().__init__(places, attrs)
 
     def decompress(self, value: Any) -> list[Any]:

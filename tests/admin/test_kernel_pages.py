@@ -287,3 +287,9 @@ def test_the_states_of_india_are_not_kept_twice(staff, store):
     assert staff.post("/admin/storefront/countrystate/add/", fields).status_code == 200
     assert staff.post("/admin/storefront/countrystate/add/", fields | {"country": "US"}).status_code == 302
     assert [state.pk for state in CountryState.objects.all()] == ["US-KA"]
+
+
+def test_each_select_of_the_order_of_channels_has_a_name(staff, store):
+    text = staff.get(f"/admin/storefront/store/{store.pk}/change/").content.decode()
+    for number in (1, 2, 3):
+        assert f'aria-label="{number}."' in text

@@ -120,6 +120,21 @@
     }
   }
 
+  // A select that searches is a box of its own making: it takes the name of the select that it hides.
+  function nameSearchingSelects() {
+    for (const box of document.querySelectorAll(".select2-selection")) {
+      const select = box.closest(".select2-container").previousElementSibling;
+      const label = select && select.labels && select.labels[0];
+      if (!label) continue;
+      label.id = label.id || `label-of-${select.id}`;
+      const value = box.getAttribute("aria-labelledby") || "";
+      if (!value.includes(label.id)) box.setAttribute("aria-labelledby", `${label.id} ${value}`.trim());
+      const search = box.querySelector(".select2-search__field");
+      if (search) search.setAttribute("aria-labelledby", label.id);
+    }
+  }
+
+  window.addEventListener("load", nameSearchingSelects);
   document.addEventListener("DOMContentLoaded", () => {
     nameFields();
     for (const link of document.querySelectorAll("a:not([aria-label])")) {
