@@ -81,6 +81,7 @@ def test_a_business_goes_by_its_own_name(staff, store, everybody_is_zubeida):
 
 def test_a_customer_goes_by_the_primary_user_then_by_a_masked_contact_then_by_the_id(staff, store):
     customer = MAKERS[Customer](store, 0)
+    User.objects.all().delete()
     user = User.objects.create(
         store=store, customer=customer, first_name="Zubeida", last_name="Quinn", email="zubeida@example.com"
     )

@@ -129,12 +129,13 @@
       label.id = label.id || `label-of-${select.id}`;
       const value = box.getAttribute("aria-labelledby") || "";
       if (!value.includes(label.id)) box.setAttribute("aria-labelledby", `${label.id} ${value}`.trim());
-      const search = box.querySelector(".select2-search__field");
-      if (search) search.setAttribute("aria-labelledby", label.id);
+      for (const part of box.querySelectorAll(".select2-search__field, [role=textbox]")) {
+        part.setAttribute("aria-labelledby", label.id);
+      }
     }
   }
 
-  window.addEventListener("load", nameSearchingSelects);
+  window.addEventListener("load", () => setTimeout(nameSearchingSelects)); // after those that make the boxes
   document.addEventListener("DOMContentLoaded", () => {
     nameFields();
     for (const link of document.querySelectorAll("a:not([aria-label])")) {
