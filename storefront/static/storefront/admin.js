@@ -135,8 +135,9 @@
     }
   }
 
-  window.addEventListener("load", () => setTimeout(nameSearchingSelects)); // after those that make the boxes
   document.addEventListener("DOMContentLoaded", () => {
+    nameSearchingSelects();
+    new MutationObserver(nameSearchingSelects).observe(document.body, { childList: true, subtree: true });
     nameFields();
     for (const link of document.querySelectorAll("a:not([aria-label])")) {
       const sign = !link.textContent.trim() && link.querySelector("span[title]");
