@@ -36,9 +36,11 @@ from tests.threads import in_parallel
 from wallets.models import Account, Entry, Hold, Programme
 from wallets.services import credit, gift_cards, housekeeping, loyalty
 
-pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
 FULL = ROUNDS >= 5
+pytestmark = [pytest.mark.django_db(transaction=True)]
+if FULL:  # a thousand spends of one balance, one after the other, take minutes on a busy machine
+    pytestmark.append(pytest.mark.timeout(3000))
 
 
 @pytest.fixture(autouse=True)
