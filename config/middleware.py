@@ -14,7 +14,9 @@ from django.middleware.csrf import CsrfViewMiddleware as _Csrf
 from django_otp.middleware import OTPMiddleware as _Otp
 from whitenoise.middleware import WhiteNoiseMiddleware as _WhiteNoise
 
-from storefront.middleware import API_PREFIX, back_office_only, in_json
+from storefront import wire
+from storefront.errors import DomainError
+from storefront.middleware import API_PREFIX, back_office_only, check_address, in_json
 
 
 class CorsMiddleware(_Cors):
@@ -39,8 +41,14 @@ class RefusalsInJson:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(API_PREFIX):  # whose refusals are JSON already
+            return self.get_response(request)
+        try:
+            check_address(request)
+        except DomainError as error:
+            return wire.error_response(error)
         response = self.get_response(request)
-        if response.status_code < 400 or request.path_info.startswith((API_PREFIX, "/admin/")):
+        if response.status_code < 400 or request.path_info.startswith("/admin/"):
             return response
         match = request.resolver_match
         if match is not None and match.route.startswith("newsletter/"):

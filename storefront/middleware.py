@@ -135,9 +135,14 @@ def check_input(request: HttpRequest) -> None:
     elif meta.get("HTTP_TRANSFER_ENCODING"):
         # A body of unknown length; `config.bodies` gives it one. Other servers must do so, too.
         meta["CONTENT_LENGTH"] = "0"
+    check_address(request)
+
+
+def check_address(request: HttpRequest) -> None:
+    """Refuses NUL and broken UTF-8 in it. Databases refuse NUL only when they are asked, which would be a fault of ours."""
     if "\x00" in request.path_info or "\ufffd" in request.path_info:
         raise errors.NotFound
-    if "%00" in meta.get("QUERY_STRING", ""):
+    if "%00" in request.META.get("QUERY_STRING", ""):
         raise errors.Invalid(code="malformed_query")
 
 

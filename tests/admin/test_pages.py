@@ -20,6 +20,7 @@ from storefront.admin_base import site
 from storefront.models import Store
 from storefront.staff.middleware import policy
 from tests.admin.rows import MAKERS
+from tests.contract import assert_is_error
 
 pytestmark = pytest.mark.django_db
 
@@ -158,6 +159,21 @@ def test_the_menu_names_every_list_once(staff, store):
 def test_an_address_without_its_last_slash_leads_on(staff):
     assert staff.get("/admin/storefront/store").url == "/admin/storefront/store/"
     assert staff.get("/admin/no/such/page/").status_code == 404
+
+
+@pytest.mark.parametrize("model", MODELS, ids=IDS)
+def test_an_address_with_nul_is_refused_before_a_database_sees_it(staff, store, model):
+    row = MAKERS[model](store, 1)
+    for page in ("change", "history", "delete"):
+        address = _address(model, page, row.pk).replace(str(row.pk), "%00")
+        with CaptureQueriesContext(connection) as captured:
+            answer = staff.get(address)
+        assert (answer.status_code, len(captured)) == (404, 0), address
+    for query in ("q", "state__exact", "store__id__exact", "store__pk__exact"):
+        with CaptureQueriesContext(connection) as captured:
+            answer = staff.get(_address(model, "changelist") + f"?{query}=%00")
+        assert_is_error(answer, 400, "malformed_query")
+        assert not captured
 
 
 # --- queries --------------------------------------------------------------------------------------------------------
