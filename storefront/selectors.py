@@ -38,7 +38,7 @@ class ShortMemory(Generic[Value]):
 
     def get(self, key: str) -> Value | None:
         entry = self._entries.get(key)
-        if entry is None or entry[0] < time.monotonic():
+        if entry is None or entry[0] <= time.monotonic():
             return None
         return entry[1]
 

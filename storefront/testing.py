@@ -119,7 +119,7 @@ class StubServer:
                 request = StubRequest(self.command, self.path, dict(self.headers), self.rfile.read(length))
                 answer = stub._choose(request)
                 if answer.hang:
-                    stub._closing.wait(10)
+                    stub._closing.wait(120)
                     self.close_connection = True
                     return
                 content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -38,8 +39,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _fresh_process() -> Iterator[None]:
-    """No memory of the test before: caches in the process outlive a rolled-back database."""
+def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No memory of the test before: caches in the process outlive a rolled-back database. Within a test, nothing that
+    is remembered for some seconds grows old, or counts of queries would depend on the machine."""
+    monkeypatch.setattr(selectors, "time", SimpleNamespace(monotonic=lambda: 0.0))
     conf.cache_clear()
     selectors.forget()
     limits._memory.clear()

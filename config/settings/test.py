@@ -29,6 +29,8 @@ else:
     DATABASES["default"]["TEST"] = {
         "NAME": env.str("SQLITE_TEST_PATH", default=str(VAR_DIR / f"test-{os.getpid()}.sqlite3"))
     }
+# Machines that run tests are busy: threads in a test wait for each other as long as it takes.
+DATABASES["default"]["OPTIONS"]["connect_timeout" if DATABASE_URL else "timeout"] = 120
 _process = os.environ.get("PYTEST_XDIST_WORKER", "")
 if REDIS_URL and _process:
     # Parallel test processes share a Redis server, not a database of it.

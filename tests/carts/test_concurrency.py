@@ -30,7 +30,7 @@ WORKERS = 8
 
 def together(count: int = WORKERS) -> Callable[[], None]:
     """A gate that opens when all have come."""
-    gate = Barrier(count, timeout=30)
+    gate = Barrier(count, timeout=300)
     return lambda: gate.wait() and None
 
 

@@ -112,7 +112,7 @@ def test_the_thread_of_a_process_writes_within_its_time(store, configure, settin
     writer.write = write
     buffer.memory.add(raw(store))
     writer.wake(full=True)
-    assert done.wait(10)
+    assert done.wait(300)
     assert names() == ["m0"]
 
 

@@ -19,7 +19,7 @@ def run(*command: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout[-4000:]
 

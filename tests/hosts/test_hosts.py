@@ -28,7 +28,7 @@ def manage(host: str, scratch: Path, installed: Path, *arguments: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=240,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout[-6000:]
     return done.stdout

@@ -327,7 +327,7 @@ class _Smtp(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         server: Any = self.server
         if server.silent:
-            server.closing.wait(10)
+            server.closing.wait(120)
             return
         self.wfile.write(b"220 stub\r\n")
         while line := self.rfile.readline():

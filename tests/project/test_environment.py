@@ -22,7 +22,7 @@ def started(tmp_path: Path, **changes: str) -> tuple[int, str]:
     }
     environment |= {"VAR_DIR": str(tmp_path), **changes}
     done = subprocess.run(
-        [sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
     )
     return done.returncode, done.stdout + done.stderr
 

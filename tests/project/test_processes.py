@@ -85,7 +85,7 @@ def group(tmp_path: Path) -> Iterator[Callable[[str], Group]]:
             each.process.wait()
 
 
-def until(true: Callable[[], Any], seconds: float = 20) -> Any:
+def until(true: Callable[[], Any], seconds: float = 300) -> Any:
     """Waits for something that another process does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -108,7 +108,7 @@ def test_a_signal_stops_all_of_them_in_order(group: Any, number: signal.Signals)
     running = group("steady")
     until(lambda: running.pids("first") and running.pids("second"))
     running.process.send_signal(number)
-    assert running.process.wait(timeout=20) == 0
+    assert running.process.wait(timeout=300) == 0
     assert [line.split()[0] for line in running.lines()][-2:] == ["first-stopped", "second-stopped"]
 
 
@@ -136,14 +136,14 @@ def test_a_child_that_will_not_stop_is_killed(group: Any) -> None:
     stubborn = until(lambda: running.pids("stubborn"))[0]
     until(lambda: running.pids("second"))
     running.process.terminate()
-    assert running.process.wait(timeout=20) == 0
+    assert running.process.wait(timeout=300) == 0
     assert gone(stubborn)
     assert running.pids("second-stopped")
 
 
 def test_a_child_that_never_stays_up_ends_the_group(group: Any) -> None:
     running = group("hopeless")
-    assert running.process.wait(timeout=30) == 1
+    assert running.process.wait(timeout=300) == 1
     assert running.pids("first-stopped")
 
 

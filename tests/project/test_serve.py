@@ -20,7 +20,7 @@ import pytest
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300.0  # seconds; machines that run tests are busy
+PATIENCE = 600.0  # seconds; machines that run tests are busy
 
 
 def free_port() -> int:
@@ -67,7 +67,7 @@ class Server:
 
     def get(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
