@@ -149,7 +149,7 @@ def check_address(request: HttpRequest) -> None:
 def in_json(response: HttpResponseBase) -> HttpResponse:
     """The envelope of a refusal, in the place of one that Django worded for a page; what is said of neither is kept."""
     known: dict[int, type[DomainError]] = {
-        400: errors.MalformedBody,
+        400: DomainError,  # a name of the host that is not ours, most of all; a body is refused where it is read
         401: errors.Unauthenticated,
         403: errors.NotFound,
         404: errors.NotFound,

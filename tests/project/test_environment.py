@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def started(tmp_path: Path, **changes: str) -> tuple[int, str]:
-    """What `manage.py serve` says with these variables; every case ends before anything is served."""
+def started(tmp_path: Path, *command: str, **changes: str) -> tuple[int, str]:
+    """What a command, `serve` unless named, says with these variables; every case ends before anything is served."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -22,7 +22,12 @@ def started(tmp_path: Path, **changes: str) -> tuple[int, str]:
     }
     environment |= {"VAR_DIR": str(tmp_path), **changes}
     done = subprocess.run(
-        [sys.executable, "manage.py", "serve"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
+        [sys.executable, "manage.py", *(command or ["serve"])],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -66,3 +71,12 @@ def test_a_port_that_is_taken_is_told_with_another_one_to_try(tmp_path: Path) ->
     assert code != 0
     assert f"Port {port} on 127.0.0.1 cannot be used" in text and f"PORT={port + 1} make run" in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("command", [("demo", "--json"), ("create_store", "tea")])
+def test_a_database_without_tables_is_told_with_the_command_that_makes_them(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    code, text = started(tmp_path, *command)
+    assert code == 1
+    assert text.strip() == "The database does not have all its tables yet. Run manage.py migrate first."
