@@ -128,9 +128,9 @@ def _messages(store_id: str, contacts: Collection[str]) -> panels.Table:
 def sessions_of_user(request: HttpRequest, user: User) -> panels.Table:
     found = Session.objects.filter(store_id=user.store_id, user_id=user.pk).order_by("-created_at")[:8]
     return panels.Table(
-        headers=(_("Session"), _("How"), _("Last used"), _("Ended"), _("Why")),
+        headers=(_("How"), _("Last used"), _("Ended"), _("Why")),
         rows=[
-            (change_link(row), row.method, row.last_used_at, row.ended_at, row.get_end_reason_display())
+            (change_link(row, row.method), row.last_used_at, row.ended_at, row.get_end_reason_display())
             for row in found
         ],
         link=list_link(Session, q=user.pk),
@@ -166,12 +166,11 @@ def sessions_of_customer(request: HttpRequest, customer: Any) -> panels.Table:
     found = Session.objects.filter(store_id=customer.store_id, user__in=_of_customer(customer), ended_at=None)
     rows = found.filter(expires_at__gt=timezone.now()).select_related("user").order_by("-last_used_at")[:10]
     return panels.Table(
-        headers=(_("Session"), _("User"), _("How"), _("Place of sale"), _("Last used")),
+        headers=(_("How"), _("User"), _("Place of sale"), _("Last used")),
         rows=[
             (
-                change_link(row),
+                change_link(row, row.method),
                 change_link(row.user),
-                row.method,
                 row.channel.get("name", "–"),
                 row.last_used_at,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import apps
@@ -18,12 +19,15 @@ from storefront.admin_base import (
     ReadOnlyAdmin,
     StoreModelAdmin,
     action,
+    change_link,
     display,
     site,
 )
+from storefront.plugs import plug
 
 from . import services
 from .models import Cart, CartLine, WishlistItem
+from .panels import name_of
 
 OPEN, ABANDONED, EXPIRED, ORDERED = _("Open"), _("Abandoned"), _("Expired"), _("Ordered")
 SIZES = {
@@ -128,6 +132,20 @@ def _owner_name() -> Any:
     return Subquery(users.values(name=Concat("first_name", Value(" "), "last_name")))
 
 
+def _called(row: Any) -> Any:
+    """The shopper of a row with its `owner_name`."""
+    return _("Visitor") if row.owner_name is None else row.owner_name.strip() or row.user_id
+
+
+def _linked(row: Any) -> Any:
+    """The same as a link to the user's page; visitors have none, so their ids are shown."""
+    if row.owner_name is None:
+        return f"{_called(row)} ({row.user_id})"
+    from accounts.models import User
+
+    return change_link(User(pk=row.user_id), _called(row))
+
+
 @site.admin_for(Cart)
 class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
     """Newest first: the id begins with the time. What is in a cart, and what it costs today, are its page's panels."""
@@ -144,11 +162,11 @@ class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
     ordering = ("-pk",)
     actions = ("extend", "remove")
     fieldsets = (
-        (None, {"fields": ("id", "store", "state", "user_id", "customer_note", "metadata")}),
+        (None, {"fields": ("id", "store", "state", "shopper", "customer_note", "metadata")}),
         (_("Addresses"), {"fields": ("billing_address", "shipping_address"), "classes": ["collapse"]}),
         (_("Times"), {"fields": ("created_at", "modified_at", "abandoned_at", "expires_at", "closed_at")}),
     )
-    readonly_fields = ("state",)
+    readonly_fields = ("state", "shopper")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cart]:
         found: QuerySet[Cart] = super().get_queryset(request)
@@ -158,9 +176,11 @@ class CartAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     @display(description=_("Shopper"), ordering="owner_name")
     def owner(self, cart: Any) -> Any:
-        if cart.owner_name is None:
-            return _("Visitor")
-        return cart.owner_name.strip() or cart.user_id
+        return _called(cart)
+
+    @display(description=_("Shopper"))
+    def shopper(self, cart: Any) -> Any:
+        return _linked(cart)
 
     @display(description=_("Products"), ordering="line_count")
     def line_count(self, cart: Any) -> int:
@@ -222,8 +242,32 @@ class WishlistItemAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     empty_hint = _("Products that shoppers keep for later appear here.")
     icon = "favorite"
-    list_display = ("product_id", "variant_id", "user_id", "created_at")
+    list_display = ("product", "shopper", "created_at")
     list_filter = (("created_at", DateRangeFilter),)
     search_fields = ("product_id__exact", "variant_id__exact", "user_id__exact")
     search_help_text = _("A whole product's, variant's or shopper's id")
     ordering = ("-pk",)
+    fields = ("store", "product", "product_id", "variant_id", "shopper", "created_at", "expires_at")
+    readonly_fields = ("product", "shopper")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WishlistItem]:
+        found: QuerySet[WishlistItem] = super().get_queryset(request)
+        return found.annotate(owner_name=_owner_name())
+
+    def introduce(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """With the names of their products: a call of the catalogue for each store among them."""
+        super().introduce(request, rows)
+        for store_id in {row.store_id for row in rows}:
+            mine = [row for row in rows if row.store_id == store_id]
+            known = plug("CATALOG").sellables(store_id, [row.sku for row in mine], group_id=None)
+            for row in mine:
+                row.sellable = known.get(row.sku)
+
+    @display(description=_("Product"))
+    def product(self, item: Any) -> str:
+        """By its id where nobody sells it any more."""
+        return name_of(item.sellable) if item.sellable else str(item)
+
+    @display(description=_("Shopper"), ordering="owner_name")
+    def shopper(self, item: Any) -> Any:
+        return _linked(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from storefront import panels, privacy
-from storefront.admin_base import change_link, list_link
+from storefront.admin_base import change_link, list_link, money
+from storefront.contracts import Sellable
 from storefront.errors import NotFound
 from storefront.plugs import plug
 from storefront.pricing import Line, Quote
@@ -86,7 +86,7 @@ def wishlist_of_user(request: HttpRequest, user: Any) -> panels.Table:
     known = plug("CATALOG").sellables(user.store_id, skus, group_id=None)
     return panels.Table(
         headers=(_("Product"), _("Since")),
-        rows=[(known[item.sku].product_name if item.sku in known else str(item), item.created_at) for item in found],
+        rows=[(name_of(known[item.sku]) if item.sku in known else str(item), item.created_at) for item in found],
         link=list_link(WishlistItem, q=user.pk),
         empty=_("This user remembers nothing."),
     )
@@ -97,32 +97,32 @@ def priced(request: HttpRequest, cart: Cart) -> panels.Table:
     quote = _quote(cart)
     totals = quote.totals()
     problems = rules.readiness(quote)
-    money = partial(_money, quote)
-    facts: list[tuple[Any, Any]] = [(_("Before tax and discounts"), money(totals.subtotal))]
+    amount_of = partial(money, cart.store)
+    facts: list[tuple[Any, Any]] = [(_("Before tax and discounts"), amount_of(totals.subtotal))]
     for title, amount in (
         (_("Promotions"), totals.promotion_discount),
         (_("Coupon"), totals.coupon_discount),
     ):
         if amount:
-            facts.append((title, f"− {money(amount)}"))
-    facts += [(_("Items with tax"), money(totals.items_net + totals.items_tax))]
+            facts.append((title, f"− {amount_of(amount)}"))
+    facts += [(_("Items with tax"), amount_of(totals.items_net + totals.items_tax))]
     if totals.handling:
-        facts.append((_("Handling with tax"), money(totals.handling + totals.handling_tax)))
+        facts.append((_("Handling with tax"), amount_of(totals.handling + totals.handling_tax)))
     if quote.shipping_cost is None:
         facts.append((_("Shipping with tax"), _("not chosen")))
     else:
-        facts.append((_("Shipping with tax"), money(totals.shipping + quote.shipping_tax)))
-    facts += [(f"{part.name} {part.rate.normalize():f}%", money(part.amount)) for part in tax.summary(quote)]
-    facts.append((_("Grand total"), money(totals.grand_total)))
+        facts.append((_("Shipping with tax"), amount_of(totals.shipping + quote.shipping_tax)))
+    facts += [(f"{part.name} {part.rate.normalize():f}%", amount_of(part.amount)) for part in tax.summary(quote)]
+    facts.append((_("Grand total"), amount_of(totals.grand_total)))
     for title, amount in (
         (_("Points"), quote.points_value),
         (_("Store credit"), quote.credit_used),
         (_("Gift card"), quote.gift_card_used),
     ):
         if amount:
-            facts.append((title, f"− {money(amount)}"))
+            facts.append((title, f"− {amount_of(amount)}"))
     facts += [
-        (_("To be paid"), money(totals.to_be_paid)),
+        (_("To be paid"), amount_of(totals.to_be_paid)),
         (_("Ready for payment"), rules.problem_text(problems[0]) if problems else _("yes")),
     ]
     return panels.Table(
@@ -132,10 +132,10 @@ def priced(request: HttpRequest, cart: Cart) -> panels.Table:
                 _name(line),
                 (line.sellable.code if line.sellable else None) or "–",
                 line.quantity,
-                money(line.unit_price),
-                money(line.discount) if line.discounts else "–",
-                money(line.net),
-                money(line.tax),
+                amount_of(line.unit_price),
+                amount_of(line.discount) if line.discounts else "–",
+                amount_of(line.net),
+                amount_of(line.tax),
                 _remark(line),
             )
             for line in quote.lines
@@ -148,7 +148,7 @@ def priced(request: HttpRequest, cart: Cart) -> panels.Table:
 def wishes(request: HttpRequest, cart: Cart) -> panels.Table:
     """What the shopper asked for beside products, and whether it counts."""
     quote = _quote(cart)
-    money = partial(_money, quote)
+    amount_of = partial(money, cart.store)
     rows: list[tuple[Any, ...]] = []
 
     def row(wish: str, title: Any, asked: Any, counts: Any) -> None:
@@ -156,15 +156,17 @@ def wishes(request: HttpRequest, cart: Cart) -> panels.Table:
         rows.append((title, asked, counts if refusal is None else refusal.message))
 
     if cart.coupon_code:
-        row("coupon", _("Coupon"), cart.coupon_code, money(quote.totals().coupon_savings))
+        row("coupon", _("Coupon"), cart.coupon_code, amount_of(quote.totals().coupon_savings))
     if cart.points_asked:
-        row("points", _("Points"), cart.points_asked, money(quote.points_value))
+        row("points", _("Points"), cart.points_asked, amount_of(quote.points_value))
     if cart.credit_asked:
-        row("credit", _("Store credit"), money(cart.credit_asked), money(quote.credit_used))
+        row("credit", _("Store credit"), amount_of(cart.credit_asked), amount_of(quote.credit_used))
     if cart.gift_card_id:
-        row("gift_card", _("Gift card"), f"•••• {cart.gift_card_last4}", money(quote.gift_card_used))
+        row("gift_card", _("Gift card"), f"•••• {cart.gift_card_last4}", amount_of(quote.gift_card_used))
     if cart.fulfillment:
-        cost = _("not known") if quote.shipping_cost is None else money(quote.shipping_cost - quote.shipping_discount)
+        cost = (
+            _("not known") if quote.shipping_cost is None else amount_of(quote.shipping_cost - quote.shipping_discount)
+        )
         row("fulfillment", _("Delivery"), _KINDS.get(cart.fulfillment.get("fulfillment_type", ""), "–"), cost)
     return panels.Table(
         headers=(_("Wish"), _("Asked for"), _("Counts")), rows=rows, empty=_("Nothing beside its products.")
@@ -187,14 +189,14 @@ def _quote(cart: Cart) -> Quote:
     return found
 
 
-def _money(quote: Quote, amount: Decimal) -> str:
-    return f"{quote.currency.symbol} {amount:.{quote.currency.exponent}f}"
-
-
 def _name(line: Line) -> str:
     if line.sellable is None:
         return " ".join(line.sku).strip()
-    return " – ".join(part for part in (line.sellable.product_name, line.sellable.variant_name) if part)
+    return name_of(line.sellable)
+
+
+def name_of(sellable: Sellable) -> str:
+    return " – ".join(part for part in (sellable.product_name, sellable.variant_name) if part)
 
 
 def _remark(line: Line) -> str:

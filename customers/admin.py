@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -161,7 +161,11 @@ class CustomerAdmin(StoreModelAdmin):
     )
     readonly_fields = ("label", "id", "pan_number", "gstin", "registered_address", "erased_at", "merged_into")
     actions_list = ("export_list",)
-    actions_detail = ("note", "invite", "export_data", "merge", "erase")
+    actions_detail = (
+        "note",
+        "invite",
+        {"title": _("More"), "icon": "more_horiz", "items": ["export_data", "merge", "erase"]},
+    )
 
     @action(description=_("Invite a user"), url_path="invite", icon="person_add", permissions=["change"])
     def invite(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -191,6 +195,12 @@ class CustomerAdmin(StoreModelAdmin):
             button=_("Invite"),
             back=back,
         )
+
+    def introduce(self, request: HttpRequest, rows: Sequence[Customer]) -> None:
+        """Titles of pages name people too."""
+        super().introduce(request, rows)
+        for row in rows:
+            row.called = self.known_as(row)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By the customer's users too, whom the app with the accounts knows. Still one query."""
@@ -390,7 +400,7 @@ class CustomerAdmin(StoreModelAdmin):
 
     @display(description=_("Customer"))
     def label(self, customer: Customer) -> str:
-        return str(customer) if customer.business else self.known_as(customer)
+        return str(customer)
 
     @display(description=_("PAN"))
     def pan_number(self, customer: Customer) -> str:

@@ -47,6 +47,8 @@ class Customer(StoreScoped):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(auto_now=True)
 
+    called = ""  # by its people's name, on a page of staff that asked for it
+
     class Meta:
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
@@ -61,7 +63,7 @@ class Customer(StoreScoped):
         ]
 
     def __str__(self) -> str:
-        return str((self.business or {}).get("name") or self.pk)
+        return str((self.business or {}).get("name") or self.called or self.pk)
 
 
 class OfCustomer(StoreScoped):

@@ -82,7 +82,27 @@ class AddressAdmin(ReadOnlyAdmin, StoreModelAdmin):
     search_fields = ("=customer__id", "=pincode", "=phone", "=email")
     search_help_text = _("A customer's whole id, a postal code, phone or e-mail address")
     ordering = ("-created_at", "-pk")
-    exclude = ("store",)
+    fieldsets = (
+        (None, {"fields": ("store", "customer_name", "nickname", ("is_default_billing", "is_default_shipping"))}),
+        (
+            _("Address"),
+            {
+                "fields": (
+                    ("first_name", "last_name"),
+                    "business_name",
+                    "address_line1",
+                    "address_line2",
+                    "landmark",
+                    ("pincode", "city"),
+                    ("state", "country"),
+                    "tax_identification_number",
+                )
+            },
+        ),
+        (_("Contact"), {"fields": (("country_code", "phone"), "email")}),
+        (_("Times"), {"fields": (("created_at", "modified_at"), "last_used_at")}),
+    )
+    readonly_fields = ("customer_name",)
 
     @display(description=_("Address"))
     def label(self, row: Address) -> str:

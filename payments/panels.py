@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from storefront import panels
-from storefront.admin_base import change_link, list_link
-from storefront.models import Store
+from storefront.admin_base import change_link, list_link, money
 
 from . import selectors
 from .models import Mandate, MandateDebit
@@ -45,7 +44,7 @@ def mandates(request: HttpRequest, customer: Any) -> panels.Table:
             (
                 change_link(row, str(row)),
                 MandateStatus(row.status).label,
-                _money(customer.store, row.max_amount),
+                money(customer.store, row.max_amount),
                 row.end_at,
             )
             for row in found
@@ -60,21 +59,17 @@ def credit(request: HttpRequest, customer: Any) -> panels.Table:
     if line is None:
         return panels.Table(empty=_("This customer has no credit line."))
     store = customer.store
-    limit = _money(store, line.total_credit_limit) if line.provisioned else _("none yet")
+    limit = money(store, line.total_credit_limit) if line.provisioned else _("none yet")
     return panels.Table(
         facts=(
             (_("Eligible"), _("yes") if line.is_eligible else _("no")),
             (_("Limit"), limit),
-            (_("Owed"), _money(store, line.utilised)),
-            (_("Held for orders"), _money(store, line.held)),
-            (_("Left"), _money(store, line.balance)),
+            (_("Owed"), money(store, line.utilised)),
+            (_("Held for orders"), money(store, line.held)),
+            (_("Left"), money(store, line.balance)),
             (_("Page"), change_link(line, _("Credit line"))),
         )
     )
-
-
-def _money(store: Store, amount: Any) -> str:
-    return f"{store.currency_symbol} {amount:.{store.currency_exponent}f}"
 
 
 def debits(period: panels.Period) -> panels.Figure:

@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from storefront import panels
-from storefront.admin_base import change_link, list_link
+from storefront.admin_base import change_link, list_link, money
 from storefront.models import Store
 from storefront.money import ZERO
 
 from . import selectors
-from .admin.common import money, shown
+from .admin.common import shown
 from .models import Account, CreditAccount, Earning, Entry, GiftCard, GiftCardBatch, Member, Programme
 
 Kind = Account.Kind

@@ -21,6 +21,7 @@ from storefront.admin_base import (
     TextWidget,
     action,
     display,
+    money,
     site,
 )
 from storefront.errors import DomainError
@@ -31,7 +32,6 @@ from ..models import (
     CreditLine,
     amount_field,
 )
-from .common import customer_link, money
 
 
 class EntryInline(ReadOnlyAdmin, StoreTabularInline):
@@ -49,15 +49,15 @@ class EntryInline(ReadOnlyAdmin, StoreTabularInline):
 
     @display(description=_("Change"))
     def change(self, row: CreditEntry) -> str:
-        return money(row, row.amount)
+        return money(row.store, row.amount)
 
     @display(description=_("Owed afterwards"))
     def owed(self, row: CreditEntry) -> str:
-        return money(row, row.utilised_after)
+        return money(row.store, row.utilised_after)
 
     @display(description=_("Limit"))
     def limit(self, row: CreditEntry) -> str:
-        return money(row, row.limit_after)
+        return money(row.store, row.limit_after)
 
 
 class LeftFilter(DropdownFilter):
@@ -125,6 +125,7 @@ class CreditLineAdmin(StoreModelAdmin):
     """Limits and what is owed change by actions that ask for a reason, and leave an entry in the ledger."""
 
     menu_order, icon = 30, "credit_score"
+    customer_path = "customer_id"
     form = CreditLineForm
     list_display = ("customer", "is_eligible", "limit", "owed", "on_hold", "left", "modified_at")
     list_display_links = ("customer",)
@@ -136,11 +137,11 @@ class CreditLineAdmin(StoreModelAdmin):
     inlines = (EntryInline,)
     add_fieldsets = ((None, {"fields": ("store", "customer_id", "is_eligible")}),)
     fieldsets = (
-        (None, {"fields": ("store", "customer_page", "is_eligible")}),
+        (None, {"fields": ("store", "customer_name", "is_eligible")}),
         (_("Amounts"), {"fields": (("limit", "per_order"), ("owed", "on_hold", "left"))}),
         (_("Times"), {"fields": (("created_at", "modified_at"),)}),
     )
-    readonly_fields = ("customer_page", "limit", "per_order", "owed", "on_hold", "left")
+    readonly_fields = ("customer_name", "limit", "per_order", "owed", "on_hold", "left")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CreditLine]:
         found: QuerySet[CreditLine] = super().get_queryset(request)
@@ -156,33 +157,29 @@ class CreditLineAdmin(StoreModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @display(description=_("Customer"), ordering="customer_id")
-    def customer(self, row: CreditLine) -> str:
-        return row.customer_id
-
     @display(description=_("Customer"))
-    def customer_page(self, row: CreditLine) -> str:
-        return customer_link(row.store_id, row.customer_id)
+    def customer(self, row: CreditLine) -> str:
+        return self.known_as(row)
 
     @display(description=_("Limit"), ordering="total_credit_limit")
     def limit(self, row: CreditLine) -> str:
-        return money(row, row.total_credit_limit)
+        return money(row.store, row.total_credit_limit)
 
     @display(description=_("Limit of one order"))
     def per_order(self, row: CreditLine) -> str:
-        return money(row, row.mandate_per_order_limit)
+        return money(row.store, row.mandate_per_order_limit)
 
     @display(description=_("Owed"), ordering="utilised")
     def owed(self, row: CreditLine) -> str:
-        return money(row, row.utilised)
+        return money(row.store, row.utilised)
 
     @display(description=_("Held"), ordering="held")
     def on_hold(self, row: CreditLine) -> str:
-        return money(row, row.held)
+        return money(row.store, row.held)
 
     @display(description=_("Left"), ordering="left_value")
     def left(self, row: CreditLine) -> str:
-        return money(row, row.balance if row.provisioned else None)
+        return money(row.store, row.balance if row.provisioned else None)
 
     def has_amounts_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("storefront_payments.change_creditline"))
@@ -192,9 +189,9 @@ class CreditLineAdmin(StoreModelAdmin):
         row = self._row(request, object_id)
         initial = {name: getattr(row, name) for name in ("total_credit_limit", "mandate_per_order_limit")}
         text = _("%(customer)s owes %(owed)s, and %(held)s are held for orders.") % {
-            "customer": row.customer_id,
-            "owed": money(row, row.utilised),
-            "held": money(row, row.held),
+            "customer": self.known_as(row),
+            "owed": money(row.store, row.utilised),
+            "held": money(row.store, row.held),
         }
         return self._with_form(
             request, row, LimitsForm, credit.set_limits, title=_("Set limits"), text=text, initial=initial
@@ -204,12 +201,12 @@ class CreditLineAdmin(StoreModelAdmin):
     def adjust(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self._row(request, object_id)
         text = _("%(owed)s are owed now. The change and its reason stay in the ledger.") % {
-            "owed": money(row, row.utilised)
+            "owed": money(row.store, row.utilised)
         }
         return self._with_form(request, row, AdjustForm, credit.adjust, title=_("Correct what is owed"), text=text)
 
     def _row(self, request: HttpRequest, object_id: str) -> CreditLine:
-        row: CreditLine | None = self.get_queryset(request).select_related("store").filter(pk=object_id).first()
+        row: CreditLine | None = self.get_object(request, object_id)
         if row is None:
             raise PermissionDenied
         return row

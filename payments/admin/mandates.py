@@ -21,6 +21,7 @@ from storefront.admin_base import (
     StoreTabularInline,
     action,
     display,
+    money,
     site,
 )
 from storefront.errors import DomainError
@@ -31,7 +32,6 @@ from ..models import (
     MandateDebit,
 )
 from ..states import MANDATE_STEPS, DebitStatus, MandateStatus, MandateStep
-from .common import customer_link, money
 
 MANDATE_TONES = {
     MandateStatus.CREATED: "info",
@@ -64,7 +64,7 @@ class DebitInline(ReadOnlyAdmin, StoreTabularInline):
 
     @display(description=_("Amount"))
     def shown_amount(self, row: MandateDebit) -> str:
-        return money(row, row.amount)
+        return money(row.store, row.amount)
 
 
 @site.admin_for(Mandate)
@@ -73,8 +73,9 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     empty_hint = _("Mandates appear here when customers let the shop collect payments.")
     menu_order, icon = 10, "assignment_turned_in"
+    customer_path = "customer_id"
     personal = True
-    list_display = ("__str__", "shown_status", "customer", "provider", "largest", "end_at", "created_at")
+    list_display = ("__str__", "shown_status", "customer_name", "provider", "largest", "end_at", "created_at")
     list_filter = (
         ("status", ChoicesFilter),
         ("provider", RelatedFilter),
@@ -88,7 +89,7 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
     actions_detail = ("sync", "pause", "resume", "revoke")
     inlines = (DebitInline,)
     fieldsets = (
-        (None, {"fields": ("store", "id", ("status", "reason"), "customer", "provider")}),
+        (None, {"fields": ("store", "id", ("status", "reason"), "customer_name", "provider")}),
         (_("Terms"), {"fields": (("largest", "frequency"), ("start_at", "end_at"), "mandate_type")}),
         (_("Account"), {"fields": (("account", "ifsc"), ("bank_name", "bank_account_type"), "beneficiary")}),
         (
@@ -104,15 +105,11 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
         ),
         (_("Times"), {"fields": (("created_at", "modified_at"), ("activated_at", "last_activated_at"))}),
     )
-    readonly_fields = ("customer", "account", "largest")
+    readonly_fields = ("customer_name", "account", "largest")
 
     @display(description=_("Status"), ordering="status", label=MANDATE_TONES)
     def shown_status(self, row: Mandate) -> Any:
         return MandateStatus(row.status), MandateStatus(row.status).label
-
-    @display(description=_("Customer"), ordering="customer_id")
-    def customer(self, row: Mandate) -> str:
-        return customer_link(row.store_id, row.customer_id)
 
     @display(description=_("Account"))
     def account(self, row: Mandate) -> str:
@@ -120,7 +117,7 @@ class MandateAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     @display(description=_("Largest debit"), ordering="max_amount")
     def largest(self, row: Mandate) -> str:
-        return money(row, row.max_amount)
+        return money(row.store, row.max_amount)
 
     def has_step_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("storefront_payments.change_mandate"))
@@ -241,7 +238,8 @@ class MandateDebitAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     empty_hint = _("Payments that are collected by mandates appear here.")
     menu_order, icon = 20, "event_repeat"
-    list_display = ("order", "shown_status", "shown_amount", "customer", "scheduled_at", "tries", "reason")
+    customer_path = "customer_id"
+    list_display = ("order", "shown_status", "shown_amount", "customer_name", "scheduled_at", "tries", "reason")
     list_filter = (("status", ChoicesFilter), ("scheduled_at", DateRangeFilter), ("next_retry_at", DateRangeFilter))
     search_fields = ("=id", "=order_id", "=order_number", "=customer_id", "=mandate__id")
     search_help_text = _("A whole id: of the debit, order, customer or mandate; or an order's number")
@@ -249,11 +247,11 @@ class MandateDebitAdmin(ReadOnlyAdmin, StoreModelAdmin):
     actions = ("retry_many", "cancel_many")
     actions_detail = ("retry",)
     fieldsets = (
-        (None, {"fields": ("store", "id", ("status", "reason"), "order", "customer", "mandate", "shown_amount")}),
+        (None, {"fields": ("store", "id", ("status", "reason"), "order", "customer_name", "mandate", "shown_amount")}),
         (_("Times"), {"fields": (("scheduled_at", "picked_at"), ("next_retry_at", "executed_at"))}),
         (_("At the provider"), {"fields": ("tries", "gateway_order_id", "external_reference_id")}),
     )
-    readonly_fields = ("order", "customer", "shown_amount", "tries")
+    readonly_fields = ("order", "customer_name", "shown_amount", "tries")
 
     @display(description=_("Status"), ordering="status", label=DEBIT_TONES)
     def shown_status(self, row: MandateDebit) -> Any:
@@ -263,13 +261,9 @@ class MandateDebitAdmin(ReadOnlyAdmin, StoreModelAdmin):
     def order(self, row: MandateDebit) -> str:
         return row.order_number or row.order_id
 
-    @display(description=_("Customer"), ordering="customer_id")
-    def customer(self, row: MandateDebit) -> str:
-        return customer_link(row.store_id, row.customer_id)
-
     @display(description=_("Amount"), ordering="amount")
     def shown_amount(self, row: MandateDebit) -> str:
-        return money(row, row.amount)
+        return money(row.store, row.amount)
 
     @display(description=_("Tried again"))
     def tries(self, row: MandateDebit) -> str:
@@ -315,7 +309,8 @@ class MandateDebitAdmin(ReadOnlyAdmin, StoreModelAdmin):
             return site.confirm(
                 request,
                 title=_("Try again now"),
-                text=_("The account is debited with %(amount)s within moments.") % {"amount": money(row, row.amount)},
+                text=_("The account is debited with %(amount)s within moments.")
+                % {"amount": money(row.store, row.amount)},
                 button=_("Try again"),
                 back=back,
             )

@@ -17,7 +17,6 @@ from ..models import (
     SavedCard,
     SavedMethod,
 )
-from .common import customer_link
 
 
 @site.admin_for(SavedCard)
@@ -26,7 +25,8 @@ class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
 
     empty_hint = _("Cards that customers save appear here, without their numbers.")
     menu_order, icon = 40, "credit_card"
-    list_display = ("label", "customer", "provider", "expiry", "created_at")
+    customer_path = "holder.customer_id"
+    list_display = ("label", "customer_name", "provider", "expiry", "created_at")
     list_filter = (("created_at", DateRangeFilter),)
     search_fields = ("=id", "=holder__customer_id", "=last4")
     search_help_text = _("A whole customer's id, or the last four digits")
@@ -35,7 +35,7 @@ class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
         "store",
         "id",
         "label",
-        "customer",
+        "customer_name",
         "provider",
         "expiry",
         "holder_name",
@@ -44,15 +44,11 @@ class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
         "can_have_mandate",
         "created_at",
     )
-    readonly_fields = ("label", "customer", "provider", "expiry")
+    readonly_fields = ("label", "customer_name", "provider", "expiry")
 
     @display(description=_("Card"))
     def label(self, row: SavedCard) -> str:
         return str(row)
-
-    @display(description=_("Customer"))
-    def customer(self, row: SavedCard) -> str:
-        return customer_link(row.store_id, row.holder.customer_id)
 
     @display(description=_("Provider"))
     def provider(self, row: SavedCard) -> str:
@@ -67,17 +63,25 @@ class SavedCardAdmin(ReadOnlyAdmin, StoreModelAdmin):
 class SavedMethodAdmin(ReadOnlyAdmin, StoreModelAdmin):
     empty_hint = _("Ways to pay that customers save appear here.")
     menu_order, icon = 50, "account_balance_wallet"
-    list_display = ("label", "kind", "customer", "provider", "use_count", "last_used_at")
+    customer_path = "holder.customer_id"
+    list_display = ("label", "kind", "customer_name", "provider", "use_count", "last_used_at")
     list_filter = (("kind", ChoicesFilter), ("last_used_at", DateRangeFilter))
     search_fields = ("=id", "=holder__customer_id")
     search_help_text = _("A whole customer's id")
     list_select_related = ("holder__provider",)
-    fields = ("store", "id", "label", "kind", "customer", "provider", "phone", "linked", "use_count", "last_used_at")
-    readonly_fields = ("customer", "provider")
-
-    @display(description=_("Customer"))
-    def customer(self, row: SavedMethod) -> str:
-        return customer_link(row.store_id, row.holder.customer_id)
+    fields = (
+        "store",
+        "id",
+        "label",
+        "kind",
+        "customer_name",
+        "provider",
+        "phone",
+        "linked",
+        "use_count",
+        "last_used_at",
+    )
+    readonly_fields = ("customer_name", "provider")
 
     @display(description=_("Provider"))
     def provider(self, row: SavedMethod) -> str:

@@ -18,6 +18,7 @@ whatever its length, `created_at` read-only, readable JSON fields, and the panel
 from __future__ import annotations
 
 from storefront.admin_base.admin_site import MENU, StoreAdminSite, default_site, site
+from storefront.admin_base.amounts import money
 from storefront.admin_base.decorators import ActionVariant, action, display
 from storefront.admin_base.filters import (
     BooleanFilter,
@@ -106,6 +107,7 @@ __all__ = [
     "masked",
     "masked_column",
     "menu",
+    "money",
     "readable",
     "script",
     "site",

@@ -46,8 +46,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 class _List(ThemeChangeList):  # type: ignore[misc]
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        if self.model_admin.customer_path:
-            people.introduce(request, self.result_list, self.model_admin.customer_path)
+        self.model_admin.introduce(request, self.result_list)
 
 
 class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
@@ -75,6 +74,11 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
     # -- lists --
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return _List
+
+    def introduce(self, request: HttpRequest, rows: Sequence[Any]) -> None:
+        """Tells the rows of a list, or the one of a page, the names that they do not hold: by few queries for all."""
+        if self.customer_path:
+            people.introduce(request, rows, self.customer_path)
 
     def known_as(self, row: Any) -> str:
         return people.known_as(row, self.customer_path)
@@ -173,8 +177,7 @@ class StoreModelAdmin(StoreOptions, ThemeModelAdmin):  # type: ignore[misc]
         row = super().get_object(request, object_id, from_field)
         if row is not None:
             clocks.follow(request, row if isinstance(row, Store) else getattr(row, "store", None))
-            if self.customer_path:
-                people.introduce(request, [row], self.customer_path)
+            self.introduce(request, [row])
         return row
 
     def changeform_view(

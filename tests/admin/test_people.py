@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from customers.models import Address, BankAccount, Customer, Document, Invitation
+from payments.models import CreditLine, Mandate, MandateDebit, SavedCard, SavedMethod
 from storefront import provided
 from storefront.models import Store
 from tests.admin.rows import MAKERS
@@ -19,8 +20,9 @@ from wallets.models import CreditAccount, Earning, Entry, Member
 
 pytestmark = pytest.mark.django_db
 
-LISTS = [Customer, Address, BankAccount, Document, Invitation, Member, Earning, CreditAccount, Entry]
-PAGES = [Customer, BankAccount, Document, Member, Earning, CreditAccount, Entry]
+PAGES = [Customer, Address, BankAccount, Document, Member, Earning, CreditAccount, Entry]
+PAGES += [CreditLine, Mandate, MandateDebit, SavedCard, SavedMethod]
+LISTS = [*PAGES, Invitation]
 
 
 @pytest.fixture
@@ -77,6 +79,14 @@ def test_a_business_goes_by_its_own_name(staff, store, everybody_is_zubeida):
     text = _text(staff, _address(customer, "changelist"))
     assert "Corner Teas" in text
     assert "Zubeida" not in text
+
+
+def test_the_title_of_a_customers_page_is_the_name(staff, store, everybody_is_zubeida):
+    customer = MAKERS[Customer](store, 0)
+    page = staff.get(_address(customer, "change", customer.pk)).content.decode()
+    title = page[page.index("<title>") : page.index("</title>")]
+    assert "Zubeida Quinn" in title
+    assert customer.pk not in title
 
 
 def test_a_customer_goes_by_the_primary_user_then_by_a_masked_contact_then_by_the_id(staff, store):

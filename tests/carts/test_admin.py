@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from carts.models import Cart
+from accounts.models import User
+from carts.models import Cart, WishlistItem
+from customers.models import Customer
 from storefront.contracts import Shopper, Sku
 from storefront.models import Store
 from tests.carts.conftest import quantities
@@ -105,6 +107,57 @@ def test_a_page_of_a_cart_that_ended_answers_too(
     else:
         Cart.objects.update(closed_at=timezone.now())
     assert staff.get(reverse("admin:storefront_carts_cart_change", args=[cart.pk])).status_code == 200
+
+
+def test_large_amounts_are_grouped(staff: Client, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart) -> None:
+    cart = new_cart(store, shopper, {tea: 1})
+    FakeCatalog.put(store.pk, "TEA", price="2360")
+    text = staff.get(reverse("admin:storefront_carts_cart_change", args=[cart.pk])).content.decode()
+    assert "₹ 2,360.00" in text
+    assert "₹ 2360.00" not in text
+
+
+@pytest.fixture
+def zubeida(store: Store) -> User:
+    customer = Customer.objects.create(store=store)
+    return User.objects.create(store=store, customer=customer, first_name="Zubeida", last_name="Quinn")
+
+
+def test_pages_name_registered_shoppers_and_lead_to_them(
+    staff: Client, store: Store, shopper: Shopper, zubeida: User, tea: Sku, new_cart: NewCart
+) -> None:
+    cart = new_cart(store, shopper, {tea: 1})
+    address = reverse("admin:storefront_carts_cart_change", args=[cart.pk])
+    assert f"Visitor ({shopper.user_id})" in staff.get(address).content.decode()
+    Cart.objects.filter(pk=cart.pk).update(user_id=zubeida.pk)
+    text = staff.get(address).content.decode()
+    assert f'/storefront_accounts/user/{zubeida.pk}/change/"' in text
+    assert ">Zubeida Quinn</a>" in text
+    assert "Visitor" not in text
+
+
+def test_wishlist_items_name_products_and_shoppers_by_few_questions(
+    staff: Client, store: Store, zubeida: User, cup: Sku
+) -> None:
+    def wish(sku: Sku) -> WishlistItem:
+        return WishlistItem.objects.create(store=store, user_id=zubeida.pk, **sku._asdict())
+
+    item, gone = wish(cup), wish(Sku("GONE"))
+    address = reverse("admin:storefront_carts_wishlistitem_changelist")
+    FakeCatalog.asked.clear()
+    with CaptureQueriesContext(connection) as few:
+        text = staff.get(address).content.decode()
+    assert len(FakeCatalog.asked) == 1
+    assert "Product CUP – RED" in text and ">Zubeida Quinn</a>" in text
+    assert ">GONE</a>" in text, "by its id where nobody sells it any more"
+    for row, name in ((item, "Product CUP – RED"), (gone, "GONE")):
+        page = staff.get(reverse("admin:storefront_carts_wishlistitem_change", args=[row.pk])).content.decode()
+        assert name in page and ">Zubeida Quinn</a>" in page
+    for number in range(8):
+        wish(Sku(f"TEA-{number}"))
+    with CaptureQueriesContext(connection) as many:
+        staff.get(address)
+    assert len(many) <= len(few)
 
 
 def test_staff_change_nothing(staff: Client, store: Store, shopper: Shopper, tea: Sku, new_cart: NewCart) -> None:

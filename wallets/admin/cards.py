@@ -27,6 +27,7 @@ from storefront.admin_base import (
     TextWidget,
     action,
     display,
+    money,
     site,
 )
 from storefront.errors import DomainError
@@ -34,7 +35,7 @@ from storefront.models import Store
 
 from ..models import GiftCard, GiftCardBatch
 from ..services import gift_cards
-from .common import MENU, MoneyForm, NewCardForm, end_of_day, money
+from .common import MENU, MoneyForm, NewCardForm, end_of_day
 
 State = GiftCard.State
 CHANGE = "storefront_wallets.change_giftcard"

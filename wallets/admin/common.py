@@ -10,18 +10,13 @@ from django import forms
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from storefront.admin_base import SwitchWidget, TextWidget
+from storefront.admin_base import SwitchWidget, TextWidget, money
 from storefront.ids import new_id
 from storefront.models import Store
 
 from ..models import Account
 
 MENU = "wallets"
-
-
-def money(store: Store, amount: Decimal) -> str:
-    """An amount in the store's currency."""
-    return f"{store.currency_symbol} {number_format(amount, store.currency_exponent, force_grouping=True)}"
 
 
 def shown(store: Store, kind: str, amount: Decimal) -> str:

@@ -20,6 +20,7 @@ from storefront.admin_base import (
     action,
     change_link,
     display,
+    money,
     site,
 )
 from storefront.errors import DomainError
@@ -27,7 +28,7 @@ from storefront.models import Store
 
 from ..models import Account, CreditAccount, Entry, GiftCard, Member
 from ..services import credit
-from .common import MENU, CreditForm, end_of_day, money, shown
+from .common import MENU, CreditForm, end_of_day, shown
 from .loyalty import adjust_points
 
 

@@ -21,6 +21,7 @@ from storefront.admin_base import (
     StoreTabularInline,
     action,
     display,
+    money,
     site,
 )
 from storefront.errors import DomainError
@@ -28,7 +29,7 @@ from storefront.models import Store
 
 from ..models import Earning, Member, Programme, Tier
 from ..services import loyalty
-from .common import MENU, PointsForm, money, shown
+from .common import MENU, PointsForm, shown
 
 
 class TierInline(StoreTabularInline):
