@@ -159,6 +159,6 @@ def test_the_clock_of_a_page_ends_with_it(staff, store, berlin):
     assert timezone.get_current_timezone_name() == before
 
 
-@pytest.mark.parametrize("named", ["nowhere", "a\x00b", "%"])
+@pytest.mark.parametrize("named", ["nowhere", "%"])
 def test_a_store_that_is_not_there_leaves_the_clock_of_the_site(staff, store, berlin, named):
     assert staff.get(reverse("admin:index"), {"store": named}).status_code == 200
