@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +58,7 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]
 
     reserved = 0  # units in the default location
     made_by = ""  # the name of the member of staff who saves
+    usual_tax: Mapping[str, Any] = {}  # of a price that is made here by a form that does not ask for tax
     offer_fields = ("selling_price", "listing_price", "on_hand", "backorder")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -100,6 +102,8 @@ class OfferForm(forms.ModelForm):  # type: ignore[type-arg]
         if changed & names and data.get("selling_price") is not None:
             fields = {name: data[name] for name in names if data.get(name) is not None}
             fields["listing_price"] = data.get("listing_price") or data["selling_price"]
+            if getattr(self.variant(), "default_price", None) is None:
+                fields = {**self.usual_tax, **fields}
             group = CustomerGroup.objects.get(store=store, is_default=True)
             services.set_price(store=store, variant=variant, group=group, **fields)
         stock = {

@@ -108,6 +108,14 @@ class ProductForm(OfferForm):
             self.add_error("sku", ValidationError(_("Another product has this SKU.")))
         return data
 
+    def usual_tax_of_variants(self) -> dict[str, Any]:
+        """What the page itself asks for, while the product does not vary; else what another variant has: one query."""
+        names = ("tax_rate", "price_including_tax")
+        if self.cleaned_data.get("tax_rate") is not None:
+            return {name: self.cleaned_data[name] for name in names}
+        prices = Price.objects.filter(variant__product=self.instance, group__is_default=True)
+        return prices.order_by("variant__is_standalone", "variant__sort_order", "pk").values(*names).first() or {}
+
     def save_standalone(self, product: Product) -> None:
         """Its only variant, where it does not vary."""
         if product.variants.filter(is_standalone=False).exists():
@@ -325,10 +333,12 @@ class ProductAdmin(StoreModelAdmin):
                 if part.instance.pk and not part.instance._state.adding:
                     services.delete_image(store=store, image=part.instance)
         super().save_formset(request, form, formset, change)
-        if formset.model is Variant:
+        if formset.model is Variant and formset.has_changed():
+            usual_tax = form.usual_tax_of_variants()
             for part in formset.forms:
                 if part.instance.pk and part.has_changed() and part not in formset.deleted_forms:
                     part.made_by = request.user.get_username()
+                    part.usual_tax = usual_tax
                     part.save_offer(store, part.instance)
 
     def delete_model(self, request: HttpRequest, obj: Product) -> None:

@@ -71,13 +71,34 @@ def with_store(form: type[Any], only_store: Store | None) -> type[Any]:
 
 
 class StoreInlineFormSet(PaginationInlineFormSet):  # type: ignore[misc]
-    """Gives the rows of an inline their parent's store."""
+    """Gives the rows of an inline their parent's store, and refuses two new rows of which only one may be."""
 
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form = super()._construct_form(i, **kwargs)
         if has_store(self.model) and form.instance.store_id is None:
             form.instance.store_id = store_id_of(self.instance)
         return form
+
+    def validate_unique(self) -> None:
+        """Django compares the rows by constraints without a condition only."""
+        super().validate_unique()
+        kept = [form for form in self.forms if form.is_valid() and form not in self.deleted_forms]
+        for constraint in self.model._meta.constraints:
+            if not isinstance(constraint, models.UniqueConstraint) or constraint.condition is None:
+                continue
+            seen: set[tuple[Any, ...]] = set()
+            for form in kept:
+                asked = [name for name in constraint.fields if name in form.cleaned_data and name != self.fk.name]
+                value = tuple(
+                    getattr(form.instance, self.model._meta.get_field(name).attname) for name in constraint.fields
+                )
+                if not asked or None in value:
+                    continue
+                if value in seen and constraint.condition.check(
+                    form.instance._get_field_expression_map(meta=self.model._meta)
+                ):
+                    form.add_error(asked[-1], form.instance.unique_error_message(self.model, (asked[-1],)))
+                seen.add(value)
 
 
 def credential_fields(names: Iterable[str]) -> dict[str, forms.CharField]:

@@ -21,6 +21,7 @@ from catalog.models import (
     Category,
     Price,
     Product,
+    ProductAttribute,
     ProductImage,
     Stock,
     Variant,
@@ -229,6 +230,54 @@ def test_bad_values_are_refused_beside_their_field(store: Any, staff: Client, fi
     assert response.status_code == 200
     assert errors_of(response)
     assert Product.objects.count() == 1
+
+
+def test_new_variants_are_taxed_as_their_product_is(store: Any, staff: Client) -> None:
+    sent = fields_of(staff.get(f"{SHOP}/product/add/")) | {
+        "name": "Bag", "slug": "bag", "metadata": "{}", "selling_price": "499", "tax_rate": "12",
+    }  # fmt: skip
+    del sent["price_including_tax"]
+    sent |= row_of(sent, "variants", sku="S", selling_price="399", sort_order="0")
+    response = staff.post(f"{SHOP}/product/add/", sent)
+    assert response.status_code == 302, errors_of(response)
+    address = f"{SHOP}/product/{Product.objects.get().pk}/change/"
+    Price.objects.filter(variant__sku="S").update(tax_rate=5)
+    sent = fields_of(staff.get(address)) | {"variants-0-selling_price": "400"}
+    response = staff.post(address, sent | row_of(sent, "variants", sku="M", selling_price="450", sort_order="1"))
+    assert response.status_code == 302, errors_of(response)
+    rows = Price.objects.order_by("selling_price").values_list("selling_price", "tax_rate", "price_including_tax")
+    assert list(rows) == [(400, 5, False), (450, 5, False)]
+
+    single = make_product(store, name="Scarf", prices={"tax_rate": 18})
+    address = f"{SHOP}/product/{single.pk}/change/"
+    sent = fields_of(staff.get(address))
+    staff.post(address, sent | row_of(sent, "variants", sku="L", selling_price="700", sort_order="0"))
+    assert Price.objects.get(variant__sku="L").tax_rate == Price.objects.get(variant=single.pk).tax_rate == 18
+
+
+@pytest.mark.parametrize(
+    ("prefix", "values", "field"),
+    [
+        ("variants", {"sku": "S", "selling_price": "1", "sort_order": "0"}, "sku"),
+        ("variants", {"slug": "small", "selling_price": "1", "sort_order": "0"}, "slug"),
+        ("facts", {"attribute": "", "value": '"Khadi"', "sort_order": "0"}, "attribute"),
+    ],
+)
+def test_two_new_rows_of_one_kind_are_refused_beside_their_field(
+    store: Any, staff: Client, prefix: str, values: dict[str, str], field: str
+) -> None:
+    product = make_product(store)
+    address = f"{SHOP}/product/{product.pk}/change/"
+    if field == "attribute":
+        values = values | {"attribute": Attribute.objects.create(store=store, name="Cloth", key="cloth").pk}
+    sent = fields_of(staff.get(address))
+    once = sent | row_of(sent, prefix, **values)
+    response = staff.post(address, once | row_of(once, prefix, **values))
+    assert response.status_code == 200
+    rows = {part.formset.prefix: part.formset for part in response.context["inline_admin_formsets"]}[prefix]
+    assert [list(row.errors) for row in rows.forms] == [[], [field]]
+    assert not Variant.objects.filter(is_standalone=False).exists() and not ProductAttribute.objects.exists()
+    assert staff.post(address, once).status_code == 302
 
 
 def picture_file(name: str = "bell.png") -> SimpleUploadedFile:
