@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -72,7 +73,7 @@ def test_a_range_of_days_holds_both_its_ends(staff, store):
     for days in range(4):
         message = MAKERS[Message](store, days)
         Message.objects.filter(pk=message.pk).update(created_at=now - timedelta(days=days))
-    day = (now - timedelta(days=1)).strftime("%Y-%m-%d")
+    day = (now - timedelta(days=1)).astimezone(ZoneInfo(store.time_zone)).strftime("%Y-%m-%d")
     address = "/admin/storefront_messaging/message/"
     found = staff.get(address, {"created_at_from": day, "created_at_to": day}).context["cl"].result_count
     assert found == 1
