@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from storefront import selectors as kernel
 from storefront.imports.kinds import Chunk, Outcome, Problem
 from storefront.imports.models import ImportJob
-from storefront.imports.records import BadCell
+from storefront.imports.records import CLEAR, CLEAR_WORD, BadCell
 from storefront.models import CustomerGroup, StockLocation, Store
 
 from .. import services
@@ -53,6 +54,10 @@ class ProductImports:
                 store=chunk.store, rows=good, dry_run=job.dry_run, made_by=job.made_by, fetched=fetched
             )
             outcome.problems += [row for row in parsed if isinstance(row, Problem)]
+            cells = {record.number: record.cells for record in chunk.records}
+            outcome.problems = [
+                replace(problem, subject=_shown(cells[problem.row], problem.column)) for problem in outcome.problems
+            ]
             used.update(outcome.used)
             return outcome
 
@@ -93,4 +98,10 @@ def _parsed(chunk: Chunk) -> Iterator[Row | Problem]:
                 known |= record.cells.keys()
             yield rows.parse(record.cells, record.number)
         except BadCell as error:
-            yield Problem(record.number, error.column, error.message, record.cells.get("product", ""))
+            yield Problem(record.number, error.column, error.message)
+
+
+def _shown(cells: Mapping[str, str], column: str) -> str:
+    """What stands in the cell at fault, as the file has it; of a row that is at fault as a whole, its product."""
+    cell = cells.get(column or "product", "")
+    return CLEAR_WORD if cell == CLEAR else cell

@@ -75,7 +75,7 @@ def sentences(offers: Iterable[Offer]) -> dict[str, str]:
 
 
 def search(request: HttpRequest) -> JsonResponse:
-    """What fits `q` among the `kinds` (product, category, customer) of `store`; for the fields of the editor."""
+    """What fits `q` among the `kinds` (product, sellable, category, customer) of `store`; for the fields of the editor."""
     if not any(may(request, "view", kind) for kind in Kind.values):
         raise PermissionDenied
     store = Store.objects.filter(pk=request.GET.get("store", "").replace("\x00", "")[:64]).first()

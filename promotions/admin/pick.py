@@ -91,6 +91,6 @@ class PickField(forms.Field):
 
 
 def _one_product(found: list[Choice]) -> bool:
-    """Whether all are one product as a whole and its variants."""
-    products = {targets.target_of(choice.key).product_id for choice in found}
-    return len(found) == 1 or (len(products) == 1 and products != {""})
+    """Whether all are one product, the whole of it first, and its variants."""
+    first, products = targets.target_of(found[0].key), {targets.target_of(choice.key).product_id for choice in found}
+    return len(found) == 1 or (len(products) == 1 and products != {""} and not first.variant_id)

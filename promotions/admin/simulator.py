@@ -27,7 +27,7 @@ from ..models import Kind, Offer
 from ..rulebook import LiveOffer
 from . import common, simulation, targets
 from .pick import PickField
-from .targets import CUSTOMER, PRODUCT
+from .targets import CUSTOMER, SELLABLE
 
 MAX_LINES = 30
 MAX_TRIALS = 300  # offers in the box to choose from
@@ -51,7 +51,7 @@ class LineForm(forms.Form):
 
     def __init__(self, *args: Any, store_id: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["product"].aim(store_id, (PRODUCT,))  # type: ignore[attr-defined]
+        self.fields["product"].aim(store_id, (SELLABLE,))  # type: ignore[attr-defined]
 
 
 class CartForm(forms.Form):

@@ -23,6 +23,7 @@ from .. import wording
 from ..engine.rules import EVERYTHING, Target
 
 PRODUCT, CATEGORY, CUSTOMER = "product", "category", "customer"
+SELLABLE = "sellable"  # what can lie in a cart: of a product that varies its variants, not the whole
 FOUND = 12  # in a list to choose from
 
 
@@ -97,15 +98,18 @@ def search(store_id: str, text: str, kinds: Collection[str]) -> list[Choice]:
     found: list[Choice] = []
     if CATEGORY in kinds:
         found += _find_categories(store_id, text)
-    if PRODUCT in kinds:
-        found += _find_products(store_id, text)
+    if PRODUCT in kinds or SELLABLE in kinds:
+        found += _find_products(store_id, text, whole_too=PRODUCT in kinds)
     if CUSTOMER in kinds:
         found += _find_customers(store_id, text)
     return found[: 2 * FOUND]
 
 
-def _find_products(store_id: str, text: str) -> list[Choice]:
-    """Each product as a whole, then those of its variants that were found. Without a search, what has that id."""
+def _find_products(store_id: str, text: str, *, whole_too: bool) -> list[Choice]:
+    """Each product as a whole, then those of its variants that were found. Without a search, what has that id.
+
+    Without `whole_too`, a product of which variants were found stands there by these alone.
+    """
     skus: list[Sku] = []
     if has("SEARCH"):
         try:
@@ -133,7 +137,9 @@ def _find_products(store_id: str, text: str) -> list[Choice]:
         if sku.variant_id:
             target = Target(product_id=sku.product_id, variant_id=sku.variant_id)
             variants.setdefault(sku.product_id, []).append(Choice(key_of(target), f"{name} ({variant})", code))
-    return [choice for pk, one in whole.items() for choice in (one, *variants.get(pk, ()))]
+    if whole_too:
+        return [choice for pk, one in whole.items() for choice in (one, *variants.get(pk, ()))]
+    return [choice for pk, one in whole.items() for choice in variants.get(pk, [one])]
 
 
 def _find_categories(store_id: str, text: str) -> list[Choice]:

@@ -320,6 +320,23 @@ def test_the_search_names_products_categories_and_people_of_that_store_only(staf
         assert staff.get(address, asked).json() == {"results": []}
 
 
+def test_a_cart_to_try_is_offered_variants_and_no_whole_that_cannot_lie_in_it(staff, store, goods):
+    make_product(store, name="Kurta", slug="kurta", sku="K", variants=("S", "M"))
+    address = reverse("admin:promotions-search")
+
+    def found(kinds: str, text: str) -> list[tuple[str, bool]]:
+        entries = staff.get(address, {"store": store.pk, "kinds": kinds, "q": text}).json()["results"]
+        return [(entry["name"], "variant=" in entry["key"]) for entry in entries]
+
+    assert found("product", "kurta")[0] == ("Kurta", False)
+    assert sorted(found("sellable", "kurta")) == [("Kurta (M)", True), ("Kurta (S)", True)]
+    assert found("sellable", "tea") == [("Tea", False)]
+    sent = {"store": store.pk, "lines-TOTAL_FORMS": "1", "lines-INITIAL_FORMS": "0", "lines-0-product": "kurta"}
+    told = staff.get(reverse("admin:promotions-simulator"), sent).content.decode()
+    assert "Several fit" in told
+    assert "Item unavailable" not in told
+
+
 def _with_rights(*names: str) -> Client:
     helper = get_user_model().objects.create_user("hugo", password="x", is_staff=True)
     helper.user_permissions.set(Permission.objects.filter(codename__in=names))

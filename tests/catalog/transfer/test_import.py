@@ -227,7 +227,7 @@ def test_bad_rows_are_told_and_the_others_go_in(store: Any) -> None:
     assert Product.objects.filter(slug="ten").exists() and Product.objects.count() == 4
     assert Stock.objects.get(variant__product=reserved).on_hand == 5
     lines = list(csv.reader(io.StringIO(b"".join(jobs.error_file(job=job)).decode("utf-8-sig"))))
-    assert lines[1][:3] == ["2", "sku", "one"] and len(lines) == 11
+    assert lines[1][:3] == ["2", "sku", "TAKEN"] and len(lines) == 11
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,20 @@ def test_a_file_is_checked_then_imported(store: Any, staff: Client) -> None:
     assert "tea.csv" in staff.get(PAGE).content.decode()
 
 
+def test_errors_show_what_stands_in_the_cell_at_fault(store: Any, staff: Client) -> None:
+    send(
+        staff, b"product,name,price:retail,type\ntea,Tea,twelve,\ncup,Cup,1,wizard\nmug,Mug,!clear,\npot,Pot,1,,more\n"
+    )
+    work()
+    errors = b"".join(staff.get(f"{PAGE}{ImportJob.objects.get().pk}/errors/")).decode("utf-8-sig").splitlines()[1:]
+    assert [line.split(",")[:3] for line in errors if line[0] in "235"] == [
+        ["2", "price:retail", "twelve"],
+        ["3", "type", "wizard"],
+        ["5", "", ""],
+    ]
+    assert not any("\x00" in line or line.split(",")[2] in {"tea", "cup"} for line in errors)
+
+
 def test_a_running_import_can_be_cancelled(store: Any, staff: Client) -> None:
     send(staff)
     job = ImportJob.objects.get()
