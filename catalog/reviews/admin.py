@@ -64,11 +64,25 @@ class ReviewAdmin(StoreModelAdmin):
     ordering = ("-created_at", "-pk")
     actions = ("approve", "reject")
     fieldsets = (
-        (None, {"fields": ("product", "state", "stars", "review_text", "shown_media", "name", "is_featured", "tags")}),
+        (
+            None,
+            {
+                "fields": (
+                    "product",
+                    "state_shown",
+                    "stars",
+                    "review_text",
+                    "shown_media",
+                    "name",
+                    "is_featured",
+                    "tags",
+                )
+            },
+        ),
         (_("Record"), {"fields": ("order_number", "user_id", ("created_at", "modified_at")), "classes": ["collapse"]}),
     )
     readonly_fields = (
-        "product", "state", "stars", "review_text", "shown_media", "order_number", "user_id", "created_at",
+        "product", "state_shown", "stars", "review_text", "shown_media", "order_number", "user_id", "created_at",
         "modified_at",
     )  # fmt: skip
 
@@ -102,6 +116,11 @@ class ReviewAdmin(StoreModelAdmin):
     )
     def state(self, row: Review) -> Any:
         return row.status, row.get_status_display()
+
+    @display(description=_("State"))
+    def state_shown(self, row: Review) -> str:
+        """The badge of the list is a pair, which a page would print as one."""
+        return str(row.get_status_display())
 
     @display(description=_("Files"))
     def shown_media(self, row: Review) -> str:
